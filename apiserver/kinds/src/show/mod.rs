@@ -1,0 +1,1 @@
+//! Tables: columns and cells of each kind, as kubectl prints them.
