@@ -7,6 +7,7 @@ pub mod field;
 pub mod object;
 pub mod show;
 pub mod strategy;
+pub mod table;
 pub mod workload;
 
 pub use field::{FieldError, Why};

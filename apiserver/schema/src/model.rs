@@ -3,7 +3,7 @@
 //! Built-in kinds come from the facts table (`facts.rs`), custom resources from their structural schema; both end up here,
 //! so that no generic code asks where a type came from. This module knows no kind and no wire format.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Index of a node in a [`Schema`]'s arena.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -13,6 +13,7 @@ pub struct NodeId(pub u32);
 #[derive(Debug, Default)]
 pub struct Schema {
     nodes: Vec<Node>,
+    atomic: BTreeSet<NodeId>,
 }
 
 /// What a value at one place may be.
@@ -92,6 +93,35 @@ pub struct Field {
     pub default: Option<serde_json::Value>,
     /// The published `enum`, empty if none.
     pub allowed: Vec<Box<str>>,
+    /// The Go field behind it: what it is called and when it is written. Unknown for custom resources.
+    pub go: GoField,
+}
+
+/// The Go field behind a field: wordings and omissions that clients see come from it.
+#[derive(Debug, Clone, Default)]
+pub struct GoField {
+    /// A pointer: absent and empty differ.
+    pub pointer: bool,
+    /// When an empty value is left out.
+    pub empty: Empty,
+    /// The type as Go prints it (`v1.RestartPolicy`), if it is not the one that follows from the node.
+    pub type_name: Option<Box<str>>,
+    /// Embedded structs on the way (`RouteSpec`), which `encoding/json` names and the built-in decoder does not.
+    pub via: Option<Box<str>>,
+}
+
+/// What Go writes for an empty value.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Empty {
+    /// Nothing is known: what was given is kept.
+    #[default]
+    Unknown,
+    /// `omitempty`: left out, except structs, which are written as `{}`.
+    Omit,
+    /// `omitzero`: left out, structs too.
+    OmitZero,
+    /// Always written.
+    Write,
 }
 
 /// `x-kubernetes-list-type`.
@@ -135,6 +165,18 @@ impl Schema {
         }
     }
 
+    /// Declares every value of a node to be owned as a whole (`x-kubernetes-map-type: atomic` on the type itself).
+    pub fn mark_atomic(&mut self, id: NodeId) {
+        self.atomic.insert(id);
+    }
+
+    /// Whether the type itself is atomic. A field can still say otherwise ([`Field::atomic_map`] decides for fields);
+    /// elements of lists and maps have only this.
+    #[must_use]
+    pub fn is_atomic(&self, id: NodeId) -> bool {
+        self.atomic.contains(&id)
+    }
+
     /// Number of nodes.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -162,6 +204,7 @@ impl Field {
             retain_keys: false,
             default: None,
             allowed: Vec::new(),
+            go: GoField::default(),
         }
     }
 }

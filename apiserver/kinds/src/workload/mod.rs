@@ -1,4 +1,6 @@
 //! Kinds that hold a Pod template: what they fill in and refuse.
+pub mod syntax;
+
 use crate::strategy::Strategy;
 
 /// The strategy of a workload kind.

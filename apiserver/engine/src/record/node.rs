@@ -1,0 +1,103 @@
+//! Who runs sandboxes: capacity, what is taken, and whether it answers. Fed by node sessions; knows no address family but IPv4.
+
+use super::Row;
+use crate::wire::NodeFacts;
+use alloc::{string::String, vec::Vec};
+
+/// A node.
+#[derive(Debug)]
+pub struct Node {
+    /// Number in sandboxes' rows.
+    pub number: u16,
+    /// Name.
+    pub name: String,
+    /// What it said of itself last.
+    pub facts: NodeFacts,
+    /// Current session; `None` while it does not answer.
+    pub session: Option<u64>,
+    /// Unix milliseconds of its last word.
+    pub heard_ms: u64,
+    /// Since when its readiness is what it is, Unix seconds.
+    pub changed_s: u32,
+    /// Taken by hand from placement (`cordon`) or by a taint.
+    pub closed: bool,
+    /// Answers, or has been silent for less than the grace.
+    pub ready: bool,
+    /// Sandboxes by slot.
+    pub slots: Vec<Option<Row>>,
+    /// Placed sandboxes.
+    pub used: u16,
+    /// Their CPU requests in thousandths.
+    pub used_cpu_milli: u32,
+    /// Their memory requests in MiB.
+    pub used_memory_mib: u32,
+    /// `resourceVersion` of its last visible change.
+    pub touched: u64,
+    next_slot: u16,
+}
+
+/// First slot of a sandbox: 0 is the network's address, 1 the bridge.
+pub const SLOT_FIRST: u16 = 2;
+
+impl Node {
+    /// A node that has not been heard yet.
+    #[must_use]
+    pub fn new(number: u16, name: String, now_ms: u64) -> Node {
+        Node {
+            number,
+            name,
+            facts: NodeFacts::default(),
+            session: None,
+            heard_ms: now_ms,
+            changed_s: (now_ms / 1000) as u32,
+            closed: false,
+            ready: false,
+            slots: Vec::new(),
+            used: 0,
+            used_cpu_milli: 0,
+            used_memory_mib: 0,
+            touched: 0,
+            next_slot: SLOT_FIRST,
+        }
+    }
+
+    /// Takes a free slot, never one that was given back a moment ago (the next free one in a circle).
+    pub(crate) fn take_slot(&mut self, row: Row) -> Option<u16> {
+        let span = super::SLOTS_MAX - SLOT_FIRST;
+        for _ in 0..span {
+            let slot = self.next_slot;
+            self.next_slot = if slot + 1 >= super::SLOTS_MAX { SLOT_FIRST } else { slot + 1 };
+            if self.claim_slot(slot, row) {
+                return Some(slot);
+            }
+        }
+        None
+    }
+
+    /// Takes a given slot, for a sandbox that the node already runs.
+    pub(crate) fn claim_slot(&mut self, slot: u16, row: Row) -> bool {
+        if slot >= super::SLOTS_MAX {
+            return false;
+        }
+        if self.slots.len() <= slot as usize {
+            self.slots.resize(slot as usize + 1, None);
+        }
+        if self.slots[slot as usize].is_some() {
+            return false;
+        }
+        self.slots[slot as usize] = Some(row);
+        true
+    }
+
+    /// Gives a slot back.
+    pub(crate) fn free_slot(&mut self, slot: u16) {
+        if let Some(entry) = self.slots.get_mut(slot as usize) {
+            *entry = None;
+        }
+    }
+
+    /// Rows of its sandboxes.
+    pub fn rows(&self) -> impl Iterator<Item = Row> + '_ {
+        self.slots.iter().filter_map(|slot| *slot)
+    }
+}

@@ -1,0 +1,186 @@
+//! Endpoints and EndpointSlices of a Service, from the sandboxes that it selects. Nothing of them is stored.
+
+use super::name;
+use super::pod::ipv4;
+use super::template::Template;
+use crate::store::Core;
+use crate::store::body;
+use serde_json::{Value, json};
+use skiff_engine::record::{Document, Phase};
+use std::sync::Arc;
+
+/// Endpoints in one slice (upstream's default of `--max-endpoints-per-slice`).
+pub const SLICE_MAX: usize = 100;
+
+/// `namespace/name` of a Service's n-th slice.
+#[must_use]
+pub fn slice_key(service: &str, uid: u128, n: u32) -> String {
+    let digest = name::digest(&[&uid.to_be_bytes(), b"slice", &n.to_be_bytes()]);
+    format!("{service}-{}", name::letters(digest, 5))
+}
+
+/// One sandbox behind a Service.
+pub struct Member {
+    /// What its Pod looks like.
+    pub template: Arc<Template>,
+    /// Its number.
+    pub seq: u32,
+    /// Its address, host order.
+    pub address: u32,
+    /// Its node.
+    pub node: String,
+    /// Serves.
+    pub ready: bool,
+    /// Still serves while it is being stopped.
+    pub serving: bool,
+    /// Is being stopped.
+    pub terminating: bool,
+    /// Name of the Pod.
+    pub pod_name: String,
+    /// Identity of the Pod.
+    pub pod_uid: u128,
+}
+
+/// All sandboxes behind a Service that have an address, oldest first.
+#[must_use]
+pub fn members(core: &Core, service: &str) -> Vec<Member> {
+    let mut found = Vec::new();
+    for serial in core.index.selected_by(service) {
+        let (Some(template), Some(revision)) = (core.index.template(*serial), core.world.revisions.get(serial)) else { continue };
+        let own = core.is_own_pod(*serial);
+        for row in &revision.members {
+            let sandbox = core.world.sandboxes.get(*row);
+            let phase = sandbox.phase();
+            if !matches!(phase, Phase::Running | Phase::Ready | Phase::Stopping | Phase::Lost) {
+                continue;
+            }
+            let Some(host) = core.host_of(sandbox) else { continue };
+            let was_ready = core.world.sandboxes.overlay(*row).is_some_and(|o| o.was_ready);
+            let terminating = phase == Phase::Stopping;
+            let (pod_name, pod_uid) = if own {
+                (template.prefix.clone(), template.owner_uid)
+            } else {
+                (template.pod_name(sandbox.seq()), template.pod_uid(sandbox.seq()))
+            };
+            found.push(Member {
+                seq: sandbox.seq(),
+                address: if template.host_network { host.address } else { host.pod_address },
+                node: host.name,
+                ready: phase == Phase::Ready,
+                serving: phase == Phase::Ready || terminating && was_ready,
+                terminating,
+                pod_name,
+                pod_uid,
+                template: template.clone(),
+            });
+        }
+    }
+    found
+}
+
+/// Port number that a Service's target means for a Pod.
+#[must_use]
+pub fn target_port(port: &Value, template: &Template) -> Option<u16> {
+    match port.get("targetPort") {
+        Some(Value::String(text)) => match text.parse() {
+            Ok(number) => Some(number),
+            Err(_) => template.ports.iter().find(|p| p.name == *text).map(|p| p.number),
+        },
+        Some(Value::Number(number)) if number.as_u64() != Some(0) => number.as_u64().and_then(|n| u16::try_from(n).ok()),
+        _ => port.get("port").and_then(Value::as_u64).and_then(|n| u16::try_from(n).ok()),
+    }
+}
+
+fn ports(service: &Value, template: Option<&Template>) -> Vec<Value> {
+    let list = service.pointer("/spec/ports").and_then(Value::as_array).cloned().unwrap_or_default();
+    list.iter()
+        .filter_map(|port| {
+            let number = match template {
+                Some(template) => target_port(port, template)?,
+                None => port.get("port").and_then(Value::as_u64).and_then(|n| u16::try_from(n).ok())?,
+            };
+            let mut out = json!({"name": port.get("name").cloned().unwrap_or_else(|| "".into()), "port": number,
+                "protocol": port.get("protocol").cloned().unwrap_or_else(|| "TCP".into())});
+            if let Some(app) = port.get("appProtocol") {
+                out["appProtocol"] = app.clone();
+            }
+            Some(out)
+        })
+        .collect()
+}
+
+fn target(member: &Member) -> Value {
+    json!({"kind": "Pod", "namespace": member.template.namespace, "name": member.pod_name, "uid": name::uid_text(member.pod_uid)})
+}
+
+fn labels_of(service: &Value) -> serde_json::Map<String, Value> {
+    service.pointer("/metadata/labels").and_then(Value::as_object).cloned().unwrap_or_default()
+}
+
+/// The canonical body of a Service's n-th slice.
+#[must_use]
+pub fn slice(core: &Core, key: &str, service: &Document, n: u32) -> Vec<u8> {
+    let object = body::unpack(&service.body);
+    let all = members(core, key);
+    let part = all.chunks(SLICE_MAX).nth(n as usize).unwrap_or(&[]);
+    let (namespace, service_name) = key.split_once('/').unwrap_or(("", key));
+    let publish = object.pointer("/spec/publishNotReadyAddresses").and_then(Value::as_bool).unwrap_or(false);
+    let endpoints: Vec<Value> = part
+        .iter()
+        .map(|m| {
+            json!({"addresses": [ipv4(m.address)],
+                "conditions": {"ready": (m.ready || publish) && !m.terminating || publish && m.terminating, "serving": m.serving, "terminating": m.terminating},
+                "targetRef": target(m), "nodeName": m.node})
+        })
+        .collect();
+    let mut labels = labels_of(&object);
+    labels.insert("endpointslice.kubernetes.io/managed-by".into(), "endpointslice-controller.k8s.io".into());
+    labels.insert("kubernetes.io/service-name".into(), service_name.into());
+    if object.pointer("/spec/clusterIP").and_then(Value::as_str) == Some("None") {
+        labels.insert("service.kubernetes.io/headless".into(), "".into());
+    }
+    let slice_name = slice_key(service_name, service.uid, n);
+    let uid = name::derived_uid(service.uid, format!("slice {n}").as_bytes());
+    let created = object.pointer("/metadata/creationTimestamp").cloned().unwrap_or_default();
+    let value = json!({
+        "metadata": {"name": slice_name, "generateName": format!("{service_name}-"), "namespace": namespace, "uid": name::uid_text(uid),
+            "generation": 1, "creationTimestamp": created, "labels": labels,
+            "ownerReferences": [{"apiVersion": "v1", "kind": "Service", "name": service_name, "uid": name::uid_text(service.uid),
+                "controller": true, "blockOwnerDeletion": true}]},
+        "addressType": "IPv4", "endpoints": endpoints, "ports": ports(&object, part.first().map(|m| &*m.template)),
+    });
+    body::pack(&value, true)
+}
+
+/// The canonical body of a Service's Endpoints.
+#[must_use]
+pub fn endpoints(core: &Core, key: &str, service: &Document) -> Vec<u8> {
+    let object = body::unpack(&service.body);
+    let all = members(core, key);
+    let (namespace, service_name) = key.split_once('/').unwrap_or(("", key));
+    let address = |m: &Member| json!({"ip": ipv4(m.address), "nodeName": m.node, "targetRef": target(m)});
+    let ready: Vec<Value> = all.iter().filter(|m| m.ready).map(address).collect();
+    let unready: Vec<Value> = all.iter().filter(|m| !m.ready && !m.terminating).map(address).collect();
+    let mut subset = serde_json::Map::new();
+    if !ready.is_empty() {
+        subset.insert("addresses".into(), Value::Array(ready));
+    }
+    if !unready.is_empty() {
+        subset.insert("notReadyAddresses".into(), Value::Array(unready));
+    }
+    let mut labels = labels_of(&object);
+    labels.insert("endpoints.kubernetes.io/managed-by".into(), "endpoint-controller".into());
+    if object.pointer("/spec/clusterIP").and_then(Value::as_str) == Some("None") {
+        labels.insert("service.kubernetes.io/headless".into(), "".into());
+    }
+    let mut value = json!({
+        "metadata": {"name": service_name, "namespace": namespace,
+            "uid": name::uid_text(name::derived_uid(service.uid, b"endpoints")),
+            "creationTimestamp": object.pointer("/metadata/creationTimestamp").cloned().unwrap_or_default(), "labels": labels},
+    });
+    if !subset.is_empty() {
+        subset.insert("ports".into(), Value::Array(ports(&object, all.first().map(|m| &*m.template))));
+        value["subsets"] = json!([subset]);
+    }
+    body::pack(&value, true)
+}

@@ -1,0 +1,12 @@
+//! Records to objects: what clients see. Reads only; nothing here can change anything.
+
+pub mod endpoints;
+pub mod knative;
+pub mod name;
+pub mod node;
+pub mod pod;
+pub mod read;
+pub mod template;
+pub mod workload;
+
+pub use read::{Compacted, Item};

@@ -1,0 +1,227 @@
+//! A sandbox shown as a Pod: template, row and overlay to bytes. Pure; what it must know of the node is an argument.
+
+use super::template::{Face, Template};
+use crate::clock::rfc3339;
+use serde_json::{Value, json};
+use skiff_engine::SandboxAt;
+use skiff_engine::record::Phase;
+use skiff_engine::wire::{ContainerReport, ContainerState};
+
+/// A sandbox's node as the Pod shows it.
+#[derive(Clone, Debug, Default)]
+pub struct Host {
+    /// Node name.
+    pub name: String,
+    /// Node address.
+    pub address: u32,
+    /// The Pod's own address.
+    pub pod_address: u32,
+}
+
+/// An IPv4 address in host order as text.
+#[must_use]
+pub fn ipv4(address: u32) -> String {
+    std::net::Ipv4Addr::from(address).to_string()
+}
+
+/// The canonical body (see `store/body.rs`) of a derived Pod.
+#[must_use]
+pub fn body(template: &Template, at: &SandboxAt, host: Option<&Host>) -> Vec<u8> {
+    let sandbox = at.sandbox;
+    let mut out = Vec::with_capacity(template.spec_head.len() + template.meta_tail.len() + 1400);
+    out.extend_from_slice(crate::store::body::HEAD);
+    let name = template.pod_name(sandbox.seq());
+    let uid = super::name::uid_text(template.pod_uid(sandbox.seq()));
+    let created = rfc3339(u64::from(sandbox.created_s()));
+    let head = format!(
+        "\"name\":\"{name}\",\"generateName\":\"{}-\",\"namespace\":\"{}\",\"uid\":\"{uid}\",\"generation\":1,\"creationTimestamp\":\"{created}\"",
+        template.prefix, template.namespace
+    );
+    out.extend_from_slice(head.as_bytes());
+    if let Some((end_s, grace_s)) = at.overlay.as_ref().and_then(|o| o.deletion) {
+        let text = format!(",\"deletionTimestamp\":\"{}\",\"deletionGracePeriodSeconds\":{grace_s}", rfc3339(u64::from(end_s)));
+        out.extend_from_slice(text.as_bytes());
+    }
+    match at.overlay.as_ref().and_then(|o| o.metadata.as_ref()) {
+        None => out.extend_from_slice(&template.meta_tail),
+        Some(edited) => {
+            // Edited by hand: labels, annotations, finalizers and owners as JSON members.
+            out.push(b',');
+            out.extend_from_slice(edited);
+        }
+    }
+    out.extend_from_slice(b"},");
+    out.extend_from_slice(&template.spec_head);
+    if let Some(host) = host {
+        out.extend_from_slice(format!(",\"nodeName\":\"{}\"", host.name).as_bytes());
+    }
+    out.extend_from_slice(b"},\"status\":");
+    let status = status(&template.faces, template.qos, template.host_network, at, host);
+    // A Value always serialises.
+    let _ = serde_json::to_writer(&mut out, &status);
+    out.push(b'}');
+    out
+}
+
+/// `status` of a Pod from its sandbox.
+#[must_use]
+pub fn status(faces: &[Face], qos: &str, host_network: bool, at: &SandboxAt, host: Option<&Host>) -> Value {
+    let sandbox = at.sandbox;
+    let reports: &[ContainerReport] = at.overlay.as_ref().map_or(&[], |o| &o.containers);
+    let created = rfc3339(u64::from(sandbox.created_s()));
+    let changed = rfc3339(u64::from(sandbox.changed_s()));
+    let was_ready = at.overlay.as_ref().is_some_and(|o| o.was_ready);
+    let phase = phase(sandbox.phase(), was_ready, reports);
+    let started = matches!(phase, "Running" | "Succeeded" | "Failed");
+    let ready = sandbox.phase() == Phase::Ready || sandbox.phase() == Phase::Stopping && was_ready;
+    let mut status = json!({"phase": phase, "observedGeneration": 1});
+    let ended = matches!(sandbox.phase(), Phase::Succeeded);
+    let not_ready_reason = if ended { "PodCompleted" } else { "ContainersNotReady" };
+    let unready: Vec<&str> = faces.iter().filter(|f| !f.init).map(|f| f.name.as_str()).collect();
+    let message = format!("containers with unready status: [{}]", unready.join(" "));
+    let condition = |kind: &str, ok: bool, since: &str, reason: Option<(&str, &str)>| {
+        let mut c = json!({"type": kind, "status": if ok { "True" } else { "False" }, "observedGeneration": 1,
+            "lastProbeTime": null, "lastTransitionTime": since});
+        if let (false, Some((reason, message))) = (ok, reason) {
+            c["reason"] = reason.into();
+            if !message.is_empty() {
+                c["message"] = message.into();
+            }
+        }
+        c
+    };
+    let mut conditions = Vec::new();
+    if host.is_some() {
+        let unready = (not_ready_reason, if ended { "" } else { message.as_str() });
+        conditions.push(condition("PodReadyToStartContainers", started || sandbox.phase() == Phase::Stopping, &changed, None));
+        conditions.push(condition("Initialized", initialized(faces, reports, started), &created, Some(("ContainersNotInitialized", ""))));
+        let unknown = sandbox.phase() == Phase::Lost;
+        conditions.push(condition("Ready", ready && !unknown, &changed, Some(unready)));
+        conditions.push(condition("ContainersReady", ready, &changed, Some(unready)));
+        conditions.push(condition("PodScheduled", true, &created, None));
+    } else {
+        let why = ("Unschedulable", "0/0 nodes are available: no node has room for the pod.");
+        conditions.push(condition("PodScheduled", false, &created, Some(why)));
+    }
+    status["conditions"] = Value::Array(conditions);
+    if let Some(host) = host {
+        status["hostIP"] = ipv4(host.address).into();
+        status["hostIPs"] = json!([{"ip": ipv4(host.address)}]);
+        if started || ready {
+            let address = if host_network { host.address } else { host.pod_address };
+            status["podIP"] = ipv4(address).into();
+            status["podIPs"] = json!([{"ip": ipv4(address)}]);
+        }
+        status["startTime"] = created.into();
+        let of = |init: bool| -> Vec<Value> {
+            faces.iter().filter(|f| f.init == init).map(|f| container(f, reports, sandbox.phase(), ready, &changed)).collect()
+        };
+        let init = of(true);
+        if !init.is_empty() {
+            status["initContainerStatuses"] = Value::Array(init);
+        }
+        status["containerStatuses"] = Value::Array(of(false));
+    }
+    status["qosClass"] = qos.into();
+    status
+}
+
+fn phase(phase: Phase, was_ready: bool, reports: &[ContainerReport]) -> &'static str {
+    match phase {
+        Phase::Pending | Phase::Creating => {
+            let any_started = reports.iter().any(|r| !r.init && !matches!(r.state, ContainerState::Waiting { .. }) || !r.init && r.last.is_some());
+            if any_started { "Running" } else { "Pending" }
+        }
+        Phase::Running | Phase::Ready | Phase::Lost => "Running",
+        Phase::Succeeded => "Succeeded",
+        Phase::Failed => "Failed",
+        Phase::Stopping => {
+            let any_started = was_ready || reports.iter().any(|r| !matches!(r.state, ContainerState::Waiting { .. }));
+            if any_started { "Running" } else { "Pending" }
+        }
+    }
+}
+
+fn initialized(faces: &[Face], reports: &[ContainerReport], started: bool) -> bool {
+    let inits = faces.iter().filter(|f| f.init).count();
+    let done = |r: &&ContainerReport| r.init && matches!(r.state, ContainerState::Terminated { exit_code: 0, .. });
+    inits == 0 || started || reports.iter().filter(done).count() == inits
+}
+
+/// One container's status.
+fn container(face: &Face, reports: &[ContainerReport], phase: Phase, ready: bool, changed: &str) -> Value {
+    let report = reports.iter().find(|r| r.name == face.name && r.init == face.init);
+    let started = matches!(phase, Phase::Running | Phase::Ready | Phase::Lost) || phase == Phase::Stopping && ready;
+    let mut out = json!({"name": face.name});
+    match report {
+        Some(r) => {
+            out["state"] = state(&r.state);
+            out["lastState"] = r.last.as_ref().map_or_else(|| json!({}), state);
+            out["ready"] = r.ready.into();
+            out["restartCount"] = r.restarts.into();
+            out["image"] = if r.image.is_empty() { face.image.clone().into() } else { r.image.clone().into() };
+            out["imageID"] = r.image_id.clone().into();
+            if !r.container_id.is_empty() {
+                out["containerID"] = r.container_id.clone().into();
+            }
+            out["started"] = r.started.into();
+        }
+        None => {
+            let waiting = if face.init { "PodInitializing" } else { "ContainerCreating" };
+            out["state"] = match (started, face.init) {
+                (true, false) => json!({"running": {"startedAt": changed}}),
+                (true, true) => json!({"terminated": {"exitCode": 0, "reason": "Completed", "startedAt": changed, "finishedAt": changed}}),
+                (false, _) => json!({"waiting": {"reason": waiting}}),
+            };
+            out["lastState"] = json!({});
+            out["ready"] = (started && (ready || face.init)).into();
+            out["restartCount"] = 0.into();
+            out["image"] = face.image.clone().into();
+            out["imageID"] = if started { face.image.clone().into() } else { "".into() };
+            out["started"] = (started && !face.init).into();
+        }
+    }
+    if let Some(resources) = face.resources.as_ref().filter(|r| r.as_object().is_some_and(|o| !o.is_empty())) {
+        out["resources"] = resources.clone();
+        if let Some(requests) = resources.get("requests") {
+            out["allocatedResources"] = requests.clone();
+        }
+    } else {
+        out["resources"] = json!({});
+    }
+    if let Some(mounts) = &face.mounts {
+        out["volumeMounts"] = mounts.clone();
+    }
+    out
+}
+
+fn time(ms: u64) -> Value {
+    if ms == 0 { Value::Null } else { rfc3339(ms / 1000).into() }
+}
+
+/// `state` or `lastState`.
+fn state(state: &ContainerState) -> Value {
+    match state {
+        ContainerState::Waiting { reason, message } => {
+            let mut waiting = json!({"reason": reason});
+            if !message.is_empty() {
+                waiting["message"] = message.clone().into();
+            }
+            json!({"waiting": waiting})
+        }
+        ContainerState::Running { started_ms } => json!({"running": {"startedAt": time(*started_ms)}}),
+        ContainerState::Terminated { exit_code, signal, reason, message, started_ms, finished_ms, container_id } => {
+            let mut ended = json!({"exitCode": exit_code, "reason": reason, "startedAt": time(*started_ms), "finishedAt": time(*finished_ms)});
+            if *signal != 0 {
+                ended["signal"] = (*signal).into();
+            }
+            if !message.is_empty() {
+                ended["message"] = message.clone().into();
+            }
+            if !container_id.is_empty() {
+                ended["containerID"] = container_id.clone().into();
+            }
+            json!({"terminated": ended})
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! The tables and what is kept beside them for readers: the journals, the index, the ceiling of versions.
+//!
+//! Owned by the store behind one lock; changed only by `finish` at the end of a turn (and by a restore before the first).
+
+use super::index::Index;
+use crate::project::template::Template;
+use crate::registry::{Registry, ids};
+use skiff_engine::record::{Document, ResourceId};
+use skiff_engine::{Event, Journal, Outcome, SandboxAt, Turn, World};
+use skiff_kinds::table::Storage;
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+/// Events that one resource's journal holds; older ones make a resuming watch list again.
+pub const JOURNAL_ENTRIES_MAX: usize = 32_768;
+
+/// What an object is made from, as it was at one event.
+#[derive(Clone, Debug)]
+pub enum View {
+    /// A document; its status, where records make it, is that of the moment of reading.
+    Document(Arc<Document>),
+    /// A sandbox of a revision, shown as a Pod.
+    Pod(Arc<Template>, SandboxAt),
+    /// A Pod of its own with its sandbox.
+    OwnPod(Arc<Document>, Option<SandboxAt>),
+    /// Something that only the tables of the moment can show (Endpoints, slices): by key.
+    Derived,
+}
+
+/// A change of one object, as watchers see it.
+#[derive(Debug)]
+pub struct Change {
+    /// `namespace/name` or name.
+    pub key: Box<str>,
+    /// `None`: it did not exist.
+    pub before: Option<View>,
+    /// `None`: it is gone.
+    pub after: Option<View>,
+}
+
+/// Encoded forms of an event's object, made by the first watcher that needs one and shared by all others.
+#[derive(Debug, Default)]
+pub struct Forms {
+    /// The JSON object as it is now (or as it last was).
+    pub object: OnceLock<bytes::Bytes>,
+    /// The same with kind and apiVersion, by version of the API.
+    pub lines: parking_lot::Mutex<Vec<(usize, bytes::Bytes)>>,
+}
+
+/// The tables with their readers' side.
+pub struct Core {
+    /// The records.
+    pub world: World,
+    /// What finds them.
+    pub index: Index,
+    /// All kinds.
+    pub registry: Arc<Registry>,
+    journals: HashMap<ResourceId, Journal<Change, Forms>>,
+    /// No version above this is given out before an entry has raised it.
+    pub ceiling: u64,
+    /// Versions below this are of an earlier run.
+    pub first_version: u64,
+    live: bool,
+}
+
+impl Core {
+    /// Empty tables.
+    #[must_use]
+    pub fn new(registry: Arc<Registry>) -> Core {
+        Core {
+            world: World::default(),
+            index: Index::default(),
+            registry,
+            journals: HashMap::new(),
+            ceiling: 0,
+            first_version: 0,
+            live: false,
+        }
+    }
+
+    /// Whether a resource is kept in memory only.
+    #[must_use]
+    pub fn is_ephemeral(&self, resource: ResourceId) -> bool {
+        self.registry.kinds().of_id(resource).is_some_and(|k| k.resource.storage == Storage::Ephemeral)
+    }
+
+    /// The replay is over: all documents are flattened into records, and from now on events are journalled. Versions begin
+    /// above everything that an earlier run may have given out.
+    pub fn begin(&mut self, now_ms: u64, settle_ms: u64) {
+        let epoch = (self.ceiling >> 20) as u32;
+        self.world.raise_version(self.ceiling);
+        self.first_version = self.world.version;
+        self.live = true;
+        let mut turn = Turn::new(now_ms, self.ceiling);
+        self.world.settle(now_ms + settle_ms, epoch);
+        self.flatten_all(&mut turn);
+        let _ = self.finish(turn);
+    }
+
+    /// The journal of a resource.
+    pub fn journal(&mut self, resource: ResourceId) -> &mut Journal<Change, Forms> {
+        let floor = self.first_version;
+        self.journals.entry(resource).or_insert_with(|| Journal::new(floor, JOURNAL_ENTRIES_MAX))
+    }
+
+    /// The journal of a resource, if anything ever happened to it.
+    #[must_use]
+    pub fn journal_ref(&self, resource: ResourceId) -> Option<&Journal<Change, Forms>> {
+        self.journals.get(&resource)
+    }
+
+    /// Ends a turn: documents become records, policies react, events are journalled. Returns what agents must hear.
+    pub(super) fn finish(&mut self, mut turn: Turn) -> Outcome {
+        if !self.live {
+            for (_, event) in std::mem::take(&mut turn.out.events) {
+                if let Event::Document { resource, key, before, after } = event {
+                    self.index.note_document(resource, &key, before.as_deref(), after.as_deref());
+                }
+            }
+            return Outcome::default();
+        }
+        let mut at = 0;
+        loop {
+            // Flattening and reacting add events; each is seen once, in order.
+            self.flatten_events(&mut turn, at);
+            at = turn.out.events.len();
+            self.world.react(&mut turn);
+            if turn.out.events.len() == at {
+                break;
+            }
+            at = turn.out.events.len();
+            if !turn.out.events[at - 1..].iter().any(|(_, e)| matches!(e, Event::Document { .. })) {
+                break;
+            }
+        }
+        let outcome = std::mem::take(&mut turn.out);
+        self.note(&outcome);
+        outcome
+    }
+
+    /// Journals a turn's events as changes of the objects that they touch.
+    fn note(&mut self, outcome: &Outcome) {
+        for (version, event) in &outcome.events {
+            match event {
+                Event::Document { resource, key, before, after } => self.note_document(*version, *resource, key, before, after),
+                Event::Sandbox { before, after } => self.note_sandbox(*version, before.as_ref(), after.as_ref()),
+                Event::Function { serial } => self.note_status(*version, *serial),
+                Event::Revision { serial, endpoints } => {
+                    self.note_status(*version, *serial);
+                    if *endpoints {
+                        self.note_endpoints(*version, *serial);
+                    }
+                }
+                Event::Node { number } => self.note_node(*version, *number),
+                Event::Said(_) => {}
+            }
+        }
+    }
+
+    fn push(&mut self, resource: ResourceId, version: u64, key: &str, before: Option<View>, after: Option<View>) {
+        self.journal(resource).push(version, Change { key: key.into(), before, after });
+    }
+
+    fn note_document(
+        &mut self,
+        version: u64,
+        resource: ResourceId,
+        key: &str,
+        before: &Option<Arc<Document>>,
+        after: &Option<Arc<Document>>,
+    ) {
+        let view = |document: &Option<Arc<Document>>| {
+            document.as_ref().map(|d| match resource {
+                ids::PODS => View::OwnPod(d.clone(), self.own_sandbox(d.serial)),
+                _ => View::Document(d.clone()),
+            })
+        };
+        let (before, after) = (view(before), view(after));
+        self.push(resource, version, key, before, after);
+        if resource == ids::SERVICES {
+            self.note_service(version, key);
+        }
+        if let Some(serial) = self.serial_of(resource, key) {
+            // The parent's status may follow from the child (a Route's from its Revision).
+            self.note_parents(version, serial);
+        }
+    }
+
+    /// The sandbox of a Pod of its own.
+    #[must_use]
+    pub fn own_sandbox(&self, serial: u32) -> Option<SandboxAt> {
+        let row = *self.world.revisions.get(&serial)?.members.first()?;
+        Some(self.world.sandbox_at(row))
+    }
+
+    fn serial_of(&self, resource: ResourceId, key: &str) -> Option<u32> {
+        self.world.documents.get(resource, key).map(|d| d.serial)
+    }
+
+    fn note_sandbox(&mut self, version: u64, before: Option<&SandboxAt>, after: Option<&SandboxAt>) {
+        let Some(serial) = before.or(after).map(|at| at.sandbox.revision()) else { return };
+        if let Some((resource, key)) = self.index.location(serial)
+            && resource == ids::PODS
+        {
+            let Some(document) = self.world.documents.get(ids::PODS, &key).cloned() else { return };
+            let before = Some(View::OwnPod(document.clone(), before.cloned()));
+            let after = Some(View::OwnPod(document, after.cloned()));
+            self.push(ids::PODS, version, &key, before, after);
+            return;
+        }
+        let Some(template) = self.index.template(serial) else { return };
+        let Some(at) = after.or(before) else { return };
+        let key = template.key(at.sandbox.seq());
+        let view = |at: Option<&SandboxAt>| at.map(|at| View::Pod(template.clone(), at.clone()));
+        let (before, after) = (view(before), view(after));
+        self.push(ids::PODS, version, &key, before, after);
+    }
+
+    /// A function's or revision's status changed: its document is shown anew, and so are its parents.
+    fn note_status(&mut self, version: u64, serial: u32) {
+        if let Some((resource, key)) = self.index.location(serial)
+            && resource != ids::PODS
+            && let Some(document) = self.world.documents.get(resource, &key)
+        {
+            let view = View::Document(document.clone());
+            self.index.touched.insert(serial, version);
+            self.push(resource, version, &key, Some(view.clone()), Some(view));
+        }
+        self.note_parents(version, serial);
+    }
+
+    /// Knative: the Configuration, Route and Service above a Revision have conditions that follow from it.
+    fn note_parents(&mut self, version: u64, serial: u32) {
+        for (resource, key) in self.index.parents_of(serial) {
+            let Some(document) = self.world.documents.get(resource, &key) else { continue };
+            self.index.touched.insert(document.serial, version);
+            let view = View::Document(document.clone());
+            self.push(resource, version, &key, Some(view.clone()), Some(view));
+        }
+    }
+
+    fn note_node(&mut self, version: u64, number: u16) {
+        let Some(node) = self.world.nodes.get(number as usize) else { return };
+        let key = node.name.clone();
+        let Some(document) = self.world.documents.get(ids::NODES, &key) else { return };
+        let view = View::Document(document.clone());
+        self.index.touched.insert(document.serial, version);
+        self.push(ids::NODES, version, &key, Some(view.clone()), Some(view));
+    }
+
+    fn note_endpoints(&mut self, version: u64, serial: u32) {
+        for key in self.index.services_of(serial).iter() {
+            self.note_service(version, key);
+        }
+    }
+
+    /// A Service or what it selects changed: its Endpoints and slices are shown anew, made or gone.
+    fn note_service(&mut self, version: u64, key: &str) {
+        let change = self.index.endpoints_change(&self.world, key, version);
+        for (resource, object_key, existed, exists) in change {
+            let view = |there: bool| there.then_some(View::Derived);
+            self.push(resource, version, &object_key, view(existed), view(exists));
+        }
+    }
+
+    pub(super) fn clear_documents(&mut self) {
+        self.world = World::default();
+        self.index = Index::default();
+    }
+
+    pub(super) fn restore_document(&mut self, resource: ResourceId, key: &str, document: Arc<Document>) {
+        self.index.note_document(resource, key, None, Some(&document));
+        self.world.restore_document(resource, key, document);
+    }
+}

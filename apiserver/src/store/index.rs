@@ -1,0 +1,216 @@
+//! What finds records: documents by identity and by number, templates by revision, revisions by Pod name, Services by what
+//! they select. Derived, memory only, rebuilt from documents at each start.
+
+use crate::project::template::Template;
+use crate::registry::ids;
+use skiff_engine::World;
+use skiff_engine::record::{Document, ResourceId};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+/// Where a document is.
+pub type Location = (ResourceId, Box<str>);
+
+/// A Service's side of the index.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    /// Identity of the Service: names of slices are derived from it.
+    pub uid: u128,
+    /// Labels that a sandbox must carry; empty once the Service is going.
+    pub selector: Vec<(String, String)>,
+    /// Slices that exist now.
+    pub slices: u32,
+    /// `resourceVersion` of its Endpoints and slices.
+    pub version: u64,
+}
+
+/// The index.
+#[derive(Default)]
+pub struct Index {
+    by_uid: HashMap<u128, Location>,
+    by_serial: HashMap<u32, Location>,
+    templates: HashMap<u32, Arc<Template>>,
+    by_prefix: HashMap<Box<str>, u32>,
+    /// Services with a selector, by namespace and name.
+    pub services: BTreeMap<Box<str>, Selection>,
+    matches: HashMap<u32, Arc<[Box<str>]>>,
+    selected: HashMap<Box<str>, Vec<u32>>,
+    parents: HashMap<u32, Vec<Location>>,
+    /// `resourceVersion` of the last change of a status that records make, by number of the document.
+    pub touched: HashMap<u32, u64>,
+}
+
+/// Documents whose number records use; only these are worth an entry in `by_serial`.
+fn is_flattened(resource: ResourceId) -> bool {
+    matches!(
+        resource,
+        ids::DEPLOYMENTS | ids::REPLICA_SETS | ids::REPLICATION_CONTROLLERS | ids::PODS | ids::REVISIONS | ids::NODES
+    )
+}
+
+impl Index {
+    /// Keeps identities and numbers.
+    pub fn note_document(&mut self, resource: ResourceId, key: &str, before: Option<&Document>, after: Option<&Document>) {
+        if let Some(old) = before
+            && after.is_none_or(|new| new.uid != old.uid)
+        {
+            self.by_uid.remove(&old.uid);
+            self.by_serial.remove(&old.serial);
+            self.touched.remove(&old.serial);
+            self.parents.remove(&old.serial);
+        }
+        if let Some(new) = after
+            && before.is_none_or(|old| new.uid != old.uid)
+        {
+            self.by_uid.insert(new.uid, (resource, key.into()));
+            if is_flattened(resource) {
+                self.by_serial.insert(new.serial, (resource, key.into()));
+            }
+        }
+    }
+
+    /// Where the document of an identity is.
+    #[must_use]
+    pub fn of_uid(&self, uid: u128) -> Option<&Location> {
+        self.by_uid.get(&uid)
+    }
+
+    /// Where the document of a number is.
+    #[must_use]
+    pub fn location(&self, serial: u32) -> Option<Location> {
+        self.by_serial.get(&serial).cloned()
+    }
+
+    /// What Pods of a revision look like.
+    #[must_use]
+    pub fn template(&self, serial: u32) -> Option<Arc<Template>> {
+        self.templates.get(&serial).cloned()
+    }
+
+    /// Sets what Pods of a revision look like.
+    pub fn put_template(&mut self, template: Arc<Template>) {
+        self.by_prefix.insert(template.prefix_key().into(), template.serial);
+        self.rematch(&template);
+        self.templates.insert(template.serial, template);
+    }
+
+    /// Which Services select a revision: both directions of the index.
+    fn rematch(&mut self, template: &Template) {
+        let found = self.match_services(template);
+        self.unmatch(template.serial);
+        for key in found.iter() {
+            let list = self.selected.entry(key.clone()).or_default();
+            let at = list.partition_point(|s| *s < template.serial);
+            list.insert(at, template.serial);
+        }
+        self.matches.insert(template.serial, found);
+    }
+
+    fn unmatch(&mut self, serial: u32) {
+        for key in self.matches.remove(&serial).iter().flat_map(|keys| keys.iter()) {
+            if let Some(list) = self.selected.get_mut(key) {
+                list.retain(|s| *s != serial);
+                if list.is_empty() {
+                    self.selected.remove(key);
+                }
+            }
+        }
+    }
+
+    /// Forgets a revision.
+    pub fn drop_template(&mut self, serial: u32) {
+        if let Some(template) = self.templates.remove(&serial) {
+            self.by_prefix.remove(template.prefix_key());
+        }
+        self.unmatch(serial);
+    }
+
+    /// All templates.
+    pub fn templates(&self) -> impl Iterator<Item = &Arc<Template>> {
+        self.templates.values()
+    }
+
+    /// The revision and number behind the key of a derived Pod.
+    #[must_use]
+    pub fn find_pod(&self, key: &str) -> Option<(u32, u32)> {
+        let (prefix, suffix) = key.rsplit_once('-')?;
+        let serial = *self.by_prefix.get(prefix)?;
+        Some((serial, crate::project::name::seq_of(suffix)?))
+    }
+
+    fn match_services(&self, template: &Template) -> Arc<[Box<str>]> {
+        let namespace = format!("{}/", template.namespace);
+        let selects = |s: &Selection| !s.selector.is_empty() && s.selector.iter().all(|(k, v)| template.label(k) == Some(v.as_str()));
+        self.services
+            .range::<str, _>((std::ops::Bound::Included(namespace.as_str()), std::ops::Bound::Unbounded))
+            .take_while(|(key, _)| key.starts_with(&namespace))
+            .filter(|(_, s)| selects(s))
+            .map(|(key, _)| key.clone())
+            .collect()
+    }
+
+    /// A Service's selector came, changed or went.
+    pub fn put_service(&mut self, key: &str, selector: Option<(u128, Vec<(String, String)>)>) {
+        match selector {
+            Some((uid, selector)) => {
+                let old = self.services.get(key).cloned();
+                let (slices, version) = old.map_or((0, 0), |s| (s.slices, s.version));
+                self.services.insert(key.into(), Selection { uid, selector, slices, version });
+            }
+            None => {
+                // The entry stays until its slices have been journalled as gone.
+                if let Some(selection) = self.services.get_mut(key) {
+                    selection.selector.clear();
+                }
+            }
+        }
+        let namespace = key.split('/').next().unwrap_or_default().to_owned();
+        let stale: Vec<Arc<Template>> = self.templates.values().filter(|t| t.namespace == namespace).cloned().collect();
+        for template in stale {
+            self.rematch(&template);
+        }
+    }
+
+    /// Services that select a revision.
+    #[must_use]
+    pub fn services_of(&self, serial: u32) -> Arc<[Box<str>]> {
+        self.matches.get(&serial).cloned().unwrap_or_else(|| Arc::from([]))
+    }
+
+    /// Revisions that a Service selects, oldest first.
+    #[must_use]
+    pub fn selected_by(&self, key: &str) -> &[u32] {
+        self.selected.get(key).map_or(&[], Vec::as_slice)
+    }
+
+    /// What happened to a Service's Endpoints and slices: resource, key, existed, exists.
+    pub(super) fn endpoints_change(&mut self, world: &World, key: &str, version: u64) -> Vec<(ResourceId, String, bool, bool)> {
+        let Some(selection) = self.services.get(key).cloned() else { return Vec::new() };
+        let slice = |n| crate::project::endpoints::slice_key(key, selection.uid, n);
+        if selection.selector.is_empty() {
+            self.services.remove(key);
+            let slices = (0..selection.slices).map(|n| (ids::ENDPOINT_SLICES, slice(n), true, false));
+            return std::iter::once((ids::ENDPOINTS, key.to_owned(), true, false)).chain(slices).collect();
+        }
+        let count = self.selected_by(key).iter().filter_map(|r| world.revisions.get(r)).map(|r| r.members.len()).sum::<usize>();
+        let slices = (count.div_ceil(crate::project::endpoints::SLICE_MAX) as u32).max(1);
+        let old = selection.slices;
+        if let Some(entry) = self.services.get_mut(key) {
+            entry.slices = slices;
+            entry.version = version;
+        }
+        let both = (0..slices.max(old)).map(|n| (ids::ENDPOINT_SLICES, slice(n), n < old, n < slices));
+        std::iter::once((ids::ENDPOINTS, key.to_owned(), old > 0, true)).chain(both).collect()
+    }
+
+    /// Says which documents' conditions follow from a revision.
+    pub fn set_parents(&mut self, serial: u32, parents: Vec<Location>) {
+        self.parents.insert(serial, parents);
+    }
+
+    /// Documents whose conditions follow from a revision.
+    #[must_use]
+    pub fn parents_of(&self, serial: u32) -> Vec<Location> {
+        self.parents.get(&serial).cloned().unwrap_or_default()
+    }
+}
