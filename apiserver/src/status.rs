@@ -46,6 +46,8 @@ pub struct Refusal {
     pub retry_after_s: Option<u32>,
     /// Answered as `text/plain` instead of a Status.
     pub plain: bool,
+    /// `metadata.continue`: how a list may go on.
+    pub next: Option<String>,
 }
 
 /// What a room returns.
@@ -54,7 +56,7 @@ pub type Outcome<T> = Result<T, Refusal>;
 impl Refusal {
     /// Any Status without details.
     pub fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Refusal {
-        Refusal { code, reason, message: message.into(), details: None, retry_after_s: None, plain: false }
+        Refusal { code, reason, message: message.into(), details: None, retry_after_s: None, plain: false, next: None }
     }
 
     fn about(mut self, about: &About, kind: &str) -> Refusal {
@@ -135,7 +137,10 @@ impl Refusal {
 
     /// 406.
     pub fn not_acceptable(accepted: &str) -> Refusal {
-        Refusal::new(406, "NotAcceptable", format!("only the following media types are accepted: {accepted}"))
+        let mut refusal =
+            Refusal::new(406, "NotAcceptable", format!("406: Not Acceptable\n\nAvailable representations: {accepted}"));
+        refusal.details = Some(json!({}));
+        refusal
     }
 
     /// 409 on create.
@@ -233,6 +238,9 @@ impl Refusal {
     pub fn status(&self) -> Value {
         let mut status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure"});
         if let Some(map) = status.as_object_mut() {
+            if let Some(next) = &self.next {
+                map.insert("metadata".into(), json!({"continue": next}));
+            }
             map.insert("message".into(), self.message.clone().into());
             if !self.reason.is_empty() {
                 map.insert("reason".into(), self.reason.into());

@@ -54,19 +54,19 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal by a webhook: 400 `BadRequest` without details.
     #[must_use]
-    pub fn webhook(name: &str, text: &str, warnings: Vec<String>) -> Self {
+    pub fn webhook(name: &str, text: &str, warnings: Vec<String>) -> Box<Self> {
         let message = format!("admission webhook {name:?} denied the request: {text}");
-        Self { code: 400, reason: "BadRequest", message, details: None, warnings }
+        Box::new(Self { code: 400, reason: "BadRequest", message, details: None, warnings })
     }
 
     /// A refusal by the schema of the CRD: 422 with one cause.
-    fn schema(kind: Kind, name: &str, field: &str, cause: &'static str, body: &str) -> Self {
+    fn schema(kind: Kind, name: &str, field: &str, cause: &'static str, body: &str) -> Box<Self> {
         let message = format!("{}.{} {name:?} is invalid: {field}: {body}", kind.name(), kind.group());
         let details = json!({
             "name": name, "group": kind.group(), "kind": kind.name(),
             "causes": [{"reason": cause, "message": body, "field": field}],
         });
-        Self { code: 422, reason: "Invalid", message, details: Some(details), warnings: Vec::new() }
+        Box::new(Self { code: 422, reason: "Invalid", message, details: Some(details), warnings: Vec::new() })
     }
 }
 
@@ -81,7 +81,7 @@ pub struct Admitted {
 ///
 /// # Errors
 /// With the refusal as the client sees it.
-pub fn admit(request: &Request<'_>, config: &Config, object: &mut Value) -> Result<Admitted, Refusal> {
+pub fn admit(request: &Request<'_>, config: &Config, object: &mut Value) -> Result<Admitted, Box<Refusal>> {
     if let Some(error) = gotype::decode_error(request.kind, object) {
         let text = format!("mutation failed: cannot decode incoming new object: {error}");
         return Err(Refusal::webhook("webhook.serving.knative.dev", &text, Vec::new()));
@@ -101,7 +101,7 @@ pub fn admit(request: &Request<'_>, config: &Config, object: &mut Value) -> Resu
 }
 
 /// The one thing that Go's round trip can leave in a shape the schema forbids: a list that is not there is written as `null`.
-fn schema(kind: Kind, object: &Value) -> Result<(), Refusal> {
+fn schema(kind: Kind, object: &Value) -> Result<(), Box<Refusal>> {
     let path = match kind {
         Kind::Service | Kind::Configuration => "spec.template.spec.containers",
         Kind::Revision => "spec.containers",

@@ -121,6 +121,15 @@ impl Instance {
         self.stage = Stage::Ended { end, retry_ms, delay_s };
     }
 
+    /// It never ran: as [`Instance::ended`], with an end that has no start.
+    pub fn ended_unstarted(&mut self, policy: Policy, end: End) {
+        let finished = end.finished_ms;
+        self.ended(policy, End { started_ms: finished, ..end });
+        if let Stage::Ended { end, .. } = &mut self.stage {
+            end.started_ms = 0;
+        }
+    }
+
     // The next try is due, or its time.
     fn due(&self, now_ms: u64) -> Due {
         match &self.stage {

@@ -1,55 +1,48 @@
 //! The log: openraft, its segments and snapshots. Takes bytes of spec commands, gives back what applying them gave.
+//!
+//! The store feeds it through [`Log::propose`]; it feeds the store through [`Machine`]. It must not know what is in an entry.
+//!
+//! ```text
+//! propose ─► openraft ─► store ─► writer thread ─► log-*.wal     (one record an entry, one fdatasync a group)
+//!               │          └────► index (places, recent entries) ◄── reader
+//!               └──► tables ─► Machine::apply
+//!                       └────► shelf ─► snapshot-*.skiff         (the newest two)
+//! ```
+//!
+//! Segments are removed once the *older* of the two snapshots covers them, so that one damaged snapshot loses nothing.
 
-use std::path::Path;
-use std::sync::Arc;
+mod fault;
+mod folder;
+mod index;
+mod keeper;
+mod lock;
+mod log;
+mod network;
+mod record;
+mod recover;
+mod segment;
+mod settings;
+mod shelf;
+mod store;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod types;
+mod writer;
+
+pub use fault::Fault;
+pub use log::Log;
+pub use settings::{ENTRY_BYTES_MAX, Settings};
 
 /// What the log drives: the tables. Must be deterministic: the same entries give the same tables on every member.
 pub trait Machine: Send + Sync + 'static {
     /// Applies one committed entry and returns the answer for its proposer.
     fn apply(&self, entry: &[u8]) -> Vec<u8>;
-    /// Everything, as bytes.
+    /// Everything, as bytes. No entry is applied while this runs.
     fn snapshot(&self) -> Vec<u8>;
     /// Replaces everything.
+    ///
+    /// # Errors
+    /// The bytes are not a snapshot of this machine; the text says why.
     fn restore(&self, snapshot: &[u8]) -> Result<(), String>;
-}
-
-/// Why a proposal was not committed.
-#[derive(Debug, thiserror::Error)]
-pub enum Fault {
-    /// The disk or the group refused; the operator must look.
-    #[error("log: {0}")]
-    Log(String),
-    /// Another member leads.
-    #[error("not the leader")]
-    NotLeader,
-}
-
-/// A handle on the log; cheap to clone.
-#[derive(Clone)]
-pub struct Log {
-    machine: Arc<dyn Machine>,
-}
-
-impl Log {
-    /// Opens (or makes) the log in a folder, restores the machine from the last snapshot and replays what follows.
-    ///
-    /// # Errors
-    /// [`Fault::Log`] if the folder can't be read or written, or holds a damaged log.
-    pub async fn open(_dir: &Path, machine: Arc<dyn Machine>) -> Result<Log, Fault> {
-        Ok(Log { machine })
-    }
-
-    /// Commits an entry (synced to disk) and returns what applying it gave.
-    ///
-    /// # Errors
-    /// See [`Fault`].
-    pub async fn propose(&self, entry: Vec<u8>) -> Result<Vec<u8>, Fault> {
-        Ok(self.machine.apply(&entry))
-    }
-
-    /// Whether the log was empty when opened.
-    #[must_use]
-    pub fn is_new(&self) -> bool {
-        true
-    }
 }

@@ -84,10 +84,20 @@ impl World {
                 };
                 let shares: Vec<rollout::Share> =
                     function.revisions.iter().filter_map(|r| self.revisions.get(r)).map(plain).collect();
-                let position = function.revisions.iter().position(|r| *r == current);
+                let known = function.revisions.iter().filter(|r| self.revisions.contains_key(r));
+                let position = known.into_iter().position(|r| *r == current);
                 let bounds = rollout::Bounds { wanted, surge, unavailable, recreate, paused };
-                let next = rollout::decide(&shares, position, bounds);
-                let serials = function.revisions.clone();
+                let (mut next, mut settled) = rollout::decide_settled(&shares, position, bounds, function.settled);
+                if function.settled.is_some_and(|s| s.wanted != bounds.wanted) {
+                    // The change of replicas has been shared out; the rollout goes on from there.
+                    let shares: Vec<_> = shares.iter().zip(&next).map(|(s, d)| rollout::Share { desired: *d, ..*s }).collect();
+                    (next, settled) = rollout::decide_settled(&shares, position, bounds, Some(settled));
+                }
+                let serials: Vec<u32> =
+                    function.revisions.iter().copied().filter(|r| self.revisions.contains_key(r)).collect();
+                if let Some(function) = self.functions.get_mut(&serial) {
+                    function.settled = Some(settled);
+                }
                 for (revision, desired) in serials.into_iter().zip(next) {
                     self.set_desired(turn, revision, desired);
                 }
@@ -134,7 +144,7 @@ impl World {
         let (desired, active, grace_s) = (revision.desired, revision.counts.active, revision.shape.grace_s);
         if !revision.shape.replaced {
             // A Pod of its own is made once, with a fixed number, and never again.
-            if revision.members.is_empty() && desired > 0 {
+            if revision.members.is_empty() && desired > 0 && !revision.made {
                 self.make_sandbox(turn, serial);
                 return 1;
             }

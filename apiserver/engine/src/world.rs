@@ -118,6 +118,7 @@ impl World {
         self.sandboxes.set_overlay(row, overlay);
         if let Some(revision) = self.revisions.get_mut(&sandbox.revision()) {
             revision.members.push(row);
+            revision.made = true;
         }
         if !sandbox.is_placed() {
             self.pending.insert((sandbox.created_s(), row));

@@ -250,3 +250,44 @@ fn list_type(text: &str) -> Option<ListType> {
         None => Some(ListType::Atomic),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_there_and_has_its_fields() {
+        let built = built_in();
+        assert!(built.gvks().count() > 250 && built.schema.len() > 800);
+        for (group, version, kind) in [
+            ("", "v1", "Pod"), ("apps", "v1", "Deployment"), ("serving.knative.dev", "v1", "Revision"),
+            ("serving.knative.dev", "v1beta1", "DomainMapping"), ("autoscaling.internal.knative.dev", "v1alpha1", "PodAutoscaler"),
+            ("autoscaling.internal.knative.dev", "v1alpha1", "Metric"), ("networking.internal.knative.dev", "v1alpha1", "Ingress"),
+            ("networking.internal.knative.dev", "v1alpha1", "ServerlessService"), ("networking.internal.knative.dev", "v1alpha1", "Certificate"),
+            ("networking.internal.knative.dev", "v1alpha1", "ClusterDomainClaim"), ("serving.knative.dev", "v1", "Route"),
+            ("serving.knative.dev", "v1", "Configuration"), ("serving.knative.dev", "v1", "Service"),
+        ] {
+            let id = built.kind(&Gvk::new(group, version, kind)).unwrap();
+            let field = built.schema.field(id, "spec").unwrap();
+            assert!(matches!(built.schema.node(field.node).form, Form::Object { .. }), "{kind}");
+            assert_eq!(built.is_custom(id), group.ends_with("knative.dev"));
+        }
+    }
+
+    #[test]
+    fn lists_and_maps_know_their_keys() {
+        let built = built_in();
+        let field = |name: &str, field: &str| built.schema.field(built.named(name).unwrap(), field).unwrap().clone();
+        let containers = field("io.k8s.api.core.v1.PodSpec", "containers");
+        assert_eq!(containers.list, Some(ListType::Map(vec!["name".into()])));
+        assert!(containers.patch_merge && containers.required && containers.merge_key.as_deref() == Some("name"));
+        assert!(field("io.k8s.api.core.v1.PodSpec", "volumes").retain_keys);
+        assert!(field("io.k8s.api.core.v1.ServiceSpec", "selector").atomic_map);
+        assert!(field("io.k8s.api.apps.v1.DeploymentSpec", "selector").atomic_map);
+        assert!(!field("io.k8s.api.core.v1.PersistentVolumeSpec", "claimRef").atomic_map);
+        assert_eq!(field("io.k8s.api.core.v1.ContainerPort", "protocol").default, Some("TCP".into()));
+        assert!(field("io.k8s.api.core.v1.PodSpec", "hostUsers").go.pointer);
+        let reference = built.named("io.k8s.api.core.v1.LocalObjectReference").unwrap();
+        assert!(built.schema.is_atomic(reference));
+    }
+}

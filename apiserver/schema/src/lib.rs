@@ -3,8 +3,18 @@
 //! Fed by the facts table under `facts/` and by the structural schemas of CustomResourceDefinitions; used by every generic
 //! room (decode, patch, kinds, project). Knows no socket, no storage and no rule of a single kind.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod check;
+pub mod facts;
 pub mod gvk;
 pub mod model;
+pub mod openapi;
+pub mod quantity;
+pub mod select;
+pub mod time;
 
+pub use facts::{BuiltIn, built_in};
 pub use gvk::Gvk;
-pub use model::{Field, Form, ListType, Node, NodeId, Scalar, Schema};
+pub use model::{Empty, Field, Form, GoField, ListType, Node, NodeId, Scalar, Schema};
+pub use quantity::Quantity;

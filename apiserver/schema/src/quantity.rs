@@ -249,11 +249,9 @@ fn read(pieces: &Pieces<'_>) -> Result<(Quantity, bool), QuantityError> {
     let places = i32::try_from(pieces.fraction.len()).unwrap_or(i32::MAX);
     let kept_places = places - dropped;
     let magnitude = if base_two {
-        let nanos = binary(mantissa, exponent, kept_places);
-        nanos.saturating_add(i128::from(!exact_digits)).min(BINARY_CAP)
+        binary(mantissa, exponent, kept_places, exact_digits).min(BINARY_CAP)
     } else {
-        let nanos = shift(mantissa, exponent.saturating_add(9).saturating_sub(kept_places));
-        nanos.saturating_add(i128::from(!exact_digits))
+        shift(mantissa, exponent.saturating_add(9).saturating_sub(kept_places), exact_digits)
     };
     let format = if base_two && magnitude > 0 && magnitude < NANOS { Format::Decimal } else { format };
     let nanos = if pieces.negative { -magnitude } else { magnitude };
@@ -261,14 +259,17 @@ fn read(pieces: &Pieces<'_>) -> Result<(Quantity, bool), QuantityError> {
 }
 
 /// `mantissa` · 2^`exponent` in billionths, with `places` decimal places to take off.
-fn binary(mut mantissa: i128, exponent: i32, mut places: i32) -> i128 {
+fn binary(mut mantissa: i128, exponent: i32, mut places: i32, mut exact: bool) -> i128 {
     loop {
         let scaled = mantissa.checked_mul(1_i128 << exponent.clamp(0, 60)).and_then(|m| m.checked_mul(NANOS));
         match scaled {
-            Some(scaled) => return shift(scaled, -places),
+            Some(scaled) => return shift(scaled, -places, exact),
             None if places <= 0 => return BINARY_CAP,
             // Too many decimal places to hold: the last one is below a billionth of what is meant.
-            None => (mantissa, places) = (divide_up(mantissa, 10), places - 1),
+            None => {
+                exact &= mantissa % 10 == 0;
+                (mantissa, places) = (mantissa / 10, places - 1);
+            }
         }
     }
 }
@@ -303,13 +304,14 @@ fn mantissa(pieces: &Pieces<'_>) -> (i128, i32, bool) {
     (number, dropped, exact)
 }
 
-/// Times ten to the `by`, saturating; division rounds up.
-fn shift(number: i128, by: i32) -> i128 {
+/// Times ten to the `by`, saturating. Division rounds up, as do digits that were lost before (not `exact`).
+fn shift(number: i128, by: i32, exact: bool) -> i128 {
     let power = 10_i128.checked_pow(by.unsigned_abs());
     match (power, by < 0) {
-        (Some(power), true) => divide_up(number, power),
+        (Some(power), true) if exact => divide_up(number, power),
+        (Some(power), true) => number / power + 1,
         (Some(power), false) => number.saturating_mul(power),
-        (None, true) => i128::from(number > 0),
+        (None, true) => i128::from(number > 0 || !exact),
         (None, false) if number == 0 => 0,
         (None, false) => i128::MAX,
     }

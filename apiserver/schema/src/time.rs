@@ -141,7 +141,7 @@ impl Reader<'_> {
         self.rest = &after[width..];
         let mut nanos = 0;
         for place in 0..9 {
-            nanos = nanos * 10 + after[..width].as_bytes().get(place).map_or(0, |b| u32::from(b - b'0'));
+            nanos = nanos * 10 + after.as_bytes()[..width].get(place).map_or(0, |b| u32::from(b - b'0'));
         }
         Ok(nanos)
     }

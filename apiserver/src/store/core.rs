@@ -193,6 +193,14 @@ impl Core {
         Some(self.world.sandbox_at(row))
     }
 
+    /// Whether the Pod of its own with this identity has a sandbox on a node.
+    #[must_use]
+    pub fn own_sandbox_placed(&self, uid: u128) -> bool {
+        let Some((resource, key)) = self.index.of_uid(uid) else { return false };
+        let Some(document) = self.world.documents.get(*resource, key) else { return false };
+        *resource == ids::PODS && self.own_sandbox(document.serial).is_some_and(|at| at.sandbox.is_placed())
+    }
+
     fn serial_of(&self, resource: ResourceId, key: &str) -> Option<u32> {
         self.world.documents.get(resource, key).map(|d| d.serial)
     }

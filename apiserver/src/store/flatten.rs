@@ -8,7 +8,7 @@ use crate::project::template::{Owner, Template};
 use crate::registry::ids;
 use serde_json::Value;
 use skiff_engine::command::{PutFunction, PutRevision};
-use skiff_engine::policy::rollout::{Share, resolve};
+use skiff_engine::policy::rollout::{IntOrPercent, resolve};
 use skiff_engine::record::{Document, NO_NODE, Plan, ResourceId, Shape};
 use skiff_engine::{Event, Turn};
 use skiff_schema::quantity::Quantity;
@@ -217,11 +217,11 @@ pub fn is_deleting(object: &Value) -> bool {
     object.pointer("/metadata/deletionTimestamp").is_some_and(|t| !t.is_null())
 }
 
-fn share_of(value: Option<&Value>) -> Share {
+fn share_of(value: Option<&Value>) -> IntOrPercent {
     match value {
-        Some(Value::Number(number)) => Share::Count(number.as_u64().unwrap_or(0) as u32),
-        Some(Value::String(text)) => Share::Percent(text.trim_end_matches('%').parse().unwrap_or(25)),
-        _ => Share::Percent(25),
+        Some(Value::Number(number)) => IntOrPercent::Count(number.as_u64().unwrap_or(0) as u32),
+        Some(Value::String(text)) => IntOrPercent::Percent(text.trim_end_matches('%').parse().unwrap_or(25)),
+        _ => IntOrPercent::Percent(25),
     }
 }
 

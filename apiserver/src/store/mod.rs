@@ -11,6 +11,7 @@ mod propose;
 mod snapshot;
 
 pub use self::core::{Change, Core, Forms, View, JOURNAL_ENTRIES_MAX};
+pub use flatten::{HASH_LABEL, is_deleting, template_hash};
 pub use index::Index;
 pub use propose::Committed;
 

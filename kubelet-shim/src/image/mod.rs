@@ -7,7 +7,7 @@ mod import;
 mod pack;
 pub(crate) mod unpack;
 
-pub(crate) use document::ImageConfig;
+pub(crate) use document::{ImageConfig, architecture};
 pub(crate) use import::full_name;
 
 use crate::runtime::{Containerd, RuntimeError};

@@ -104,17 +104,6 @@ impl Exec {
         tokio::time::timeout(Duration::from_secs(2), &mut self.exit).await.ok();
         self.delete().await;
     }
-
-    /// End of input for the process.
-    pub async fn close_stdin(&mut self) {
-        self.stdin = None;
-        close_stdin(&self.runtime, &self.container, &self.id).await;
-    }
-
-    /// New size of the terminal, in characters.
-    pub async fn resize(&self, width: u16, height: u16) {
-        resize(&self.runtime, &self.container, &self.id, width, height).await;
-    }
 }
 
 /// End of input for a container's main process (`exec` empty) or an executed one.

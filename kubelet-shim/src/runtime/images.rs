@@ -69,6 +69,11 @@ impl Images {
 }
 
 impl ImageInfo {
+    /// The user called `wanted`, if it was looked up before.
+    pub fn known_user(&self, wanted: &str) -> Option<User> {
+        self.users.lock().get(wanted).cloned()
+    }
+
     /// The user called `wanted` in this image; `mounts` are those of any snapshot of it.
     pub fn user(&self, wanted: &str, mounts: &[Mount]) -> Result<User, UserError> {
         if let Some(user) = self.users.lock().get(wanted) {

@@ -27,6 +27,7 @@ impl World {
             revisions: Vec::new(),
             current: 0,
             touched: version,
+            settled: None,
             progress: Progress::Created,
             progress_since_s: now_s,
             progress_moved_s: now_s,

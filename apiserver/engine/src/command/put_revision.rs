@@ -34,6 +34,7 @@ impl World {
             active_changed_s: now_s,
             failure: None,
             waiting: 0,
+            made: false,
             // Numbers of an earlier run are not used again soon, so neither are pod names.
             next_seq: (put.serial.wrapping_mul(0x9e37_79b1) ^ seq_first.wrapping_mul(0x85eb_ca6b)) % SEQ_MAX,
         });

@@ -3,6 +3,7 @@
 //! Fed by `put_function`/`put_revision`, which the house derives from documents; the counters are moved by the turn alone.
 
 use super::Row;
+use crate::policy::rollout::Settled;
 use crate::policy::scale::{ScaleSettings, ScaleState};
 use crate::wire::ContainerReport;
 use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
@@ -62,6 +63,8 @@ pub struct Function {
     pub current: u32,
     /// `resourceVersion` of its last visible change.
     pub touched: u64,
+    /// What the counts of a rolling function were last set for.
+    pub settled: Option<Settled>,
     /// See [`Progress`].
     pub progress: Progress,
     /// Unix seconds when `progress` became what it is.
@@ -144,5 +147,7 @@ pub struct Revision {
     pub failure: Option<Arc<Failure>>,
     /// Requests waiting at gateways.
     pub waiting: u32,
+    /// A sandbox that is never replaced has been made.
+    pub(crate) made: bool,
     pub(crate) next_seq: u32,
 }

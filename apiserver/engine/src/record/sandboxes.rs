@@ -106,7 +106,7 @@ impl Sandboxes {
             }
         };
         *self.slot_mut(row) = Slot { sandbox, version };
-        let (hash, chunks) = (self.hash, &self.chunks);
+        let (hash, chunks) = (self.hash.clone(), &self.chunks);
         self.index.insert_unique(digest(&hash, sandbox.key()), row, |row| {
             digest(&hash, chunks[*row as usize / CHUNK][*row as usize % CHUNK].sandbox.key())
         });

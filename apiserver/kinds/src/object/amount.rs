@@ -78,10 +78,8 @@ impl Amount {
         if self.is_whole() {
             return (self.0 / NANO).to_string();
         }
-        let (unit, suffix) = [(1_000_000, "m"), (1_000, "u"), (1, "n")]
-            .into_iter()
-            .find(|(unit, _)| self.0 % unit == 0)
-            .unwrap_or((1, "n"));
+        let (unit, suffix) =
+            [(1_000_000, "m"), (1_000, "u"), (1, "n")].into_iter().find(|(unit, _)| self.0 % unit == 0).unwrap_or((1, "n"));
         format!("{}{suffix}", self.0 / unit)
     }
 }

@@ -62,11 +62,8 @@ fn default(object: &mut Value) {
     }
     if let Some(behavior) = object_at(object, "/spec/behavior") {
         let per = |kind: &str, value: i64| json!({"type": kind, "value": value, "periodSeconds": 15});
-        let up = rules(behavior, "scaleUp");
-        unset(up, "stabilizationWindowSeconds", 0);
-        unset(up, "policies", json!([per("Pods", 4), per("Percent", 100)]));
-        let down = rules(behavior, "scaleDown");
-        unset(down, "policies", json!([per("Percent", 100)]));
+        fill_rules(behavior, "scaleUp", json!([per("Pods", 4), per("Percent", 100)]));
+        fill_rules(behavior, "scaleDown", json!([per("Percent", 100)]));
     }
     if let Some(status) = made(object, "status") {
         if v1 {
@@ -78,16 +75,15 @@ fn default(object: &mut Value) {
     }
 }
 
-fn rules<'a>(behavior: &'a mut Map<String, Value>, direction: &str) -> &'a mut Map<String, Value> {
-    if !behavior.get(direction).is_some_and(Value::is_object) {
-        behavior.insert(direction.to_owned(), Map::new().into());
-    }
-    // The field has just been made an object, so the other arm is never taken.
-    let Some(rules) = behavior.get_mut(direction).and_then(Value::as_object_mut) else {
-        unreachable!("{direction} is an object")
-    };
+/// Only scaling up has a default window; the one for scaling down is a flag of the controller.
+fn fill_rules(behavior: &mut Map<String, Value>, direction: &str, policies: Value) {
+    unset(behavior, direction, Map::new());
+    let Some(rules) = behavior.get_mut(direction).and_then(Value::as_object_mut) else { return };
     unset(rules, "selectPolicy", "Max");
-    rules
+    unset(rules, "policies", policies);
+    if direction == "scaleUp" {
+        unset(rules, "stabilizationWindowSeconds", 0);
+    }
 }
 
 fn validate(object: &Value) -> Vec<FieldError> {
@@ -169,8 +165,7 @@ fn validate_source(out: &mut Faults, source: &At, kind: &str) {
         }
     }
     validate_target(out, &target);
-    let (percent, average, value) =
-        (target.get("averageUtilization"), target.get("averageValue"), target.get("value"));
+    let (percent, average, value) = (target.get("averageUtilization"), target.get("averageValue"), target.get("value"));
     match kind {
         "resource" | "containerResource" => {
             if !percent.is_set() && !average.is_set() {
@@ -222,7 +217,7 @@ fn validate_rules(out: &mut Faults, rules: &At) {
     }
     rule::optional_choice(out, &rules.get("selectPolicy"), &["Disabled", "Max", "Min"]);
     let policies = rules.get("policies");
-    if policies.len() == 0 {
+    if policies.is_empty() {
         out.push(policies.required("must specify at least one Policy"));
     }
     for policy in policies.items() {

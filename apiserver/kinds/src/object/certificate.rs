@@ -78,7 +78,7 @@ fn validate(object: &Value) -> Vec<FieldError> {
         out.push(request.invalid_text("PEM block type must be CERTIFICATE REQUEST"));
     }
     let usages = spec.get("usages");
-    if usages.len() == 0 {
+    if usages.is_empty() {
         out.push(usages.required(""));
     }
     let mut seen = Vec::new();

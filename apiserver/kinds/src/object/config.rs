@@ -12,12 +12,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-pub(super) const CONFIG_MAP: Strategy = Strategy {
-    default: config_map_default,
-    validate: validate_config_map,
-    validate_update: update_config_map,
-    ..PLAIN
-};
+pub(super) const CONFIG_MAP: Strategy =
+    Strategy { default: config_map_default, validate: validate_config_map, validate_update: update_config_map, ..PLAIN };
 pub(super) const SECRET: Strategy =
     Strategy { default: secret_default, validate: validate_secret, validate_update: update_secret, ..PLAIN };
 
@@ -126,11 +122,9 @@ fn validate_secret(object: &Value) -> Vec<FieldError> {
         }
         "kubernetes.io/dockercfg" => json_key(&mut out, &data, ".dockercfg"),
         "kubernetes.io/dockerconfigjson" => json_key(&mut out, &data, ".dockerconfigjson"),
-        "kubernetes.io/basic-auth" => {
-            if !data.key("username").is_set() && !data.key("password").is_set() {
-                out.push(data.key("username").required(""));
-                out.push(data.key("password").required(""));
-            }
+        "kubernetes.io/basic-auth" if !data.key("username").is_set() && !data.key("password").is_set() => {
+            out.push(data.key("username").required(""));
+            out.push(data.key("password").required(""));
         }
         "kubernetes.io/ssh-auth" => {
             rule::present(&mut out, &data.key("ssh-privatekey"));
@@ -192,7 +186,12 @@ mod tests {
                 json!({"type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": ""}}),
                 vec!["data[.dockerconfigjson]: Invalid value: \"<secret contents redacted>\": unexpected end of JSON input"],
             ),
-            (json!({"type": "Opaque", "data": {"a b": ""}}), vec!["data[a b]: Invalid value: \"a b\": a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"]),
+            (
+                json!({"type": "Opaque", "data": {"a b": ""}}),
+                vec![
+                    "data[a b]: Invalid value: \"a b\": a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')",
+                ],
+            ),
         ];
         for (secret, wanted) in cases {
             let got: Vec<String> = validate_secret(&secret).iter().map(ToString::to_string).collect();

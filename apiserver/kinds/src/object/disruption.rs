@@ -63,7 +63,10 @@ mod tests {
             (json!({"minAvailable": 1}), None),
             (json!({"minAvailable": "50%"}), None),
             (json!({"minAvailable": -1}), Some("spec.minAvailable: Invalid value: -1: must be greater than or equal to 0")),
-            (json!({"maxUnavailable": "101%"}), Some("spec.maxUnavailable: Invalid value: \"101%\": must not be greater than 100%")),
+            (
+                json!({"maxUnavailable": "101%"}),
+                Some("spec.maxUnavailable: Invalid value: \"101%\": must not be greater than 100%"),
+            ),
         ];
         for (spec, wanted) in cases {
             let faults = validate(&json!({"spec": spec}));

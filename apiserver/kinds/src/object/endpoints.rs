@@ -42,7 +42,7 @@ fn validate_endpoints(object: &Value) -> Vec<FieldError> {
     let mut out = Faults::new();
     for subset in At::root(object).get("subsets").items() {
         let (ready, waiting) = (subset.get("addresses"), subset.get("notReadyAddresses"));
-        if ready.len() == 0 && waiting.len() == 0 {
+        if ready.is_empty() && waiting.is_empty() {
             out.push(subset.required("must specify `addresses` or `notReadyAddresses`"));
         }
         for address in ready.items().chain(waiting.items()) {
@@ -52,11 +52,7 @@ fn validate_endpoints(object: &Value) -> Vec<FieldError> {
                 rule::label(&mut out, &address.get("hostname"));
             }
             if address.get("nodeName").is_set() {
-                rule::each(
-                    &mut out,
-                    &address.get("nodeName"),
-                    syntax::dns1123_subdomain_faults(address.get("nodeName").text()),
-                );
+                rule::each(&mut out, &address.get("nodeName"), syntax::dns1123_subdomain_faults(address.get("nodeName").text()));
             }
         }
         let ports = subset.get("ports");
@@ -127,7 +123,7 @@ fn validate_slice(object: &Value) -> Vec<FieldError> {
 
 fn validate_endpoint(out: &mut Faults, endpoint: &At, kind: &str) {
     let addresses = endpoint.get("addresses");
-    if addresses.len() == 0 {
+    if addresses.is_empty() {
         out.push(addresses.required("must contain at least 1 address"));
     } else if addresses.len() > ADDRESSES_MAX {
         out.push(addresses.too_many(ADDRESSES_MAX));
@@ -188,7 +184,13 @@ mod tests {
         let cases = [
             ("IPv4", "10.1.2.3", None),
             ("IPv4", "::1", Some("endpoints[0].addresses[0]: Invalid value: \"::1\": must be a valid IPv4 address")),
-            ("IPv4", "127.0.0.1", Some("endpoints[0].addresses[0]: Invalid value: \"127.0.0.1\": may not be in the loopback range (127.0.0.0/8, ::1/128)")),
+            (
+                "IPv4",
+                "127.0.0.1",
+                Some(
+                    "endpoints[0].addresses[0]: Invalid value: \"127.0.0.1\": may not be in the loopback range (127.0.0.0/8, ::1/128)",
+                ),
+            ),
             ("FQDN", "example.com", None),
         ];
         for (kind, address, wanted) in cases {

@@ -172,7 +172,10 @@ mod tests {
         let event = |own: &str, about: &str| json!({"apiVersion": "v1", "metadata": {"namespace": own}, "involvedObject": {"namespace": about}});
         assert_eq!(validate(&event("a", "a")), []);
         assert_eq!(validate(&event("default", "")), []);
-        assert_eq!(validate(&event("a", "b"))[0].to_string(), "involvedObject.namespace: Invalid value: \"b\": does not match event.namespace");
+        assert_eq!(
+            validate(&event("a", "b"))[0].to_string(),
+            "involvedObject.namespace: Invalid value: \"b\": does not match event.namespace"
+        );
     }
 
     #[test]

@@ -71,7 +71,7 @@ fn validate_schema(object: &Value) -> Vec<FieldError> {
 
 fn validate_rule(out: &mut Faults, entry: &At) {
     let subjects = entry.get("subjects");
-    if subjects.len() == 0 {
+    if subjects.is_empty() {
         out.push(subjects.required("subjects must contain at least one value"));
     }
     for subject in subjects.items() {
@@ -92,22 +92,26 @@ fn validate_rule(out: &mut Faults, entry: &At) {
         }
     }
     let (resources, urls) = (entry.get("resourceRules"), entry.get("nonResourceRules"));
-    if resources.len() + urls.len() == 0 {
+    if resources.is_empty() && urls.is_empty() {
         out.push(entry.required("at least one of resourceRules and nonResourceRules has to be non-empty"));
     }
     for resource in resources.items() {
         for field in ["verbs", "apiGroups", "resources"] {
-            if resource.get(field).len() == 0 {
+            if resource.get(field).is_empty() {
                 out.push(resource.get(field).required(""));
             }
         }
-        if !resource.get("clusterScope").is_true() && resource.get("namespaces").len() == 0 {
-            out.push(resource.get("namespaces").required("resource rules that are not cluster scoped must supply at least one namespace"));
+        if !resource.get("clusterScope").is_true() && resource.get("namespaces").is_empty() {
+            out.push(
+                resource
+                    .get("namespaces")
+                    .required("resource rules that are not cluster scoped must supply at least one namespace"),
+            );
         }
     }
     for url in urls.items() {
         for field in ["verbs", "nonResourceURLs"] {
-            if url.get(field).len() == 0 {
+            if url.get(field).is_empty() {
                 out.push(url.get(field).required(""));
             }
         }

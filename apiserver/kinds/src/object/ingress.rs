@@ -54,7 +54,7 @@ fn validate(object: &Value) -> Vec<FieldError> {
     let mut out = Faults::new();
     let spec = At::root(object).get("spec");
     let (rules, backend) = (spec.get("rules"), spec.get("defaultBackend"));
-    if rules.len() == 0 && !backend.is_set() {
+    if rules.is_empty() && !backend.is_set() {
         let shown = if rules.is_set() { rules.value() } else { Value::Null };
         out.push(FieldError::invalid(spec.path(), shown, "either `defaultBackend` or `rules` must be specified"));
     }
@@ -65,7 +65,7 @@ fn validate(object: &Value) -> Vec<FieldError> {
         validate_host(&mut out, &entry.get("host"));
         let http = entry.get("http");
         if http.is_set() {
-            if http.get("paths").len() == 0 {
+            if http.get("paths").is_empty() {
                 out.push(http.get("paths").required(""));
             }
             http.get("paths").items().for_each(|path| validate_path(&mut out, &path));
@@ -236,11 +236,17 @@ mod tests {
         let at = "spec.rules[0].http.paths[0]";
         let cases = [
             (json!({"path": "/", "pathType": "Prefix", "backend": backend}), vec![]),
-            (json!({"path": "/", "backend": backend}), vec![format!("{at}.pathType: Required value: pathType must be specified")]),
-            (json!({"path": "x", "pathType": "Exact", "backend": {}}), vec![
-                format!("{at}.path: Invalid value: \"x\": must be an absolute path"),
-                format!("{at}.backend: Invalid value: \"\": resource or service backend is required"),
-            ]),
+            (
+                json!({"path": "/", "backend": backend}),
+                vec![format!("{at}.pathType: Required value: pathType must be specified")],
+            ),
+            (
+                json!({"path": "x", "pathType": "Exact", "backend": {}}),
+                vec![
+                    format!("{at}.path: Invalid value: \"x\": must be an absolute path"),
+                    format!("{at}.backend: Invalid value: \"\": resource or service backend is required"),
+                ],
+            ),
         ];
         for (path, wanted) in cases {
             let got: Vec<String> = validate(&ingress(path)).iter().map(ToString::to_string).collect();

@@ -107,12 +107,7 @@ fn fill(limit_range: &Value, pod: &mut Value) {
     }
 }
 
-fn fill_container(
-    container: &mut Value,
-    defaults: &BTreeMap<(&str, String), Value>,
-    word: &str,
-    notes: &mut Vec<String>,
-) {
+fn fill_container(container: &mut Value, defaults: &BTreeMap<(&str, String), Value>, word: &str, notes: &mut Vec<String>) {
     let name = container.get("name").and_then(Value::as_str).unwrap_or("").to_owned();
     let Some(resources) = super::fill::made(container, "resources") else { return };
     for (into, said) in [("requests", "request"), ("limits", "limit")] {
@@ -182,9 +177,7 @@ fn check(out: &mut Vec<FieldError>, limit: &At, requests: &BTreeMap<String, Show
                 (ratio > allowed).then(|| format!("provided ratio is {ratio:.6}"))
             }
         };
-        let text = text.map(|t| {
-            format!("{resource} max limit to request ratio per {kind} is {}, but {t}", bound.text)
-        });
+        let text = text.map(|t| format!("{resource} max limit to request ratio per {kind} is {}, but {t}", bound.text));
         out.extend(text.map(|t| FieldError::forbidden("", t)));
     }
 }
@@ -220,7 +213,8 @@ mod tests {
 
     #[test]
     fn defaults_are_filled_and_noted() {
-        let range = range(&json!({"type": "Container", "default": {"cpu": "1", "memory": "1Gi"}, "defaultRequest": {"cpu": "100m"}}));
+        let range =
+            range(&json!({"type": "Container", "default": {"cpu": "1", "memory": "1Gi"}, "defaultRequest": {"cpu": "100m"}}));
         let mut pod = pod(&json!({"limits": {"memory": "2Gi"}}));
         assert_eq!(apply_limit_range(&range, &mut pod), []);
         assert_eq!(
@@ -236,10 +230,26 @@ mod tests {
     #[test]
     fn bounds_are_kept() {
         let cases = [
-            (json!({"type": "Container", "max": {"cpu": "1"}}), json!({"limits": {"cpu": "2"}}), "maximum cpu usage per Container is 1, but limit is 2"),
-            (json!({"type": "Container", "max": {"cpu": "1"}}), json!({}), "maximum cpu usage per Container is 1.  No limit is specified"),
-            (json!({"type": "Pod", "min": {"memory": "1Gi"}}), json!({"requests": {"memory": "1Mi"}}), "minimum memory usage per Pod is 1Gi, but request is 1Mi"),
-            (json!({"type": "Container", "maxLimitRequestRatio": {"cpu": "2"}}), json!({"requests": {"cpu": "1"}, "limits": {"cpu": "3"}}), "cpu max limit to request ratio per Container is 2, but provided ratio is 3.000000"),
+            (
+                json!({"type": "Container", "max": {"cpu": "1"}}),
+                json!({"limits": {"cpu": "2"}}),
+                "maximum cpu usage per Container is 1, but limit is 2",
+            ),
+            (
+                json!({"type": "Container", "max": {"cpu": "1"}}),
+                json!({}),
+                "maximum cpu usage per Container is 1.  No limit is specified",
+            ),
+            (
+                json!({"type": "Pod", "min": {"memory": "1Gi"}}),
+                json!({"requests": {"memory": "1Mi"}}),
+                "minimum memory usage per Pod is 1Gi, but request is 1Mi",
+            ),
+            (
+                json!({"type": "Container", "maxLimitRequestRatio": {"cpu": "2"}}),
+                json!({"requests": {"cpu": "1"}, "limits": {"cpu": "3"}}),
+                "cpu max limit to request ratio per Container is 2, but provided ratio is 3.000000",
+            ),
         ];
         for (limit, resources, wanted) in cases {
             let faults = apply_limit_range(&range(&limit), &mut pod(&resources));
@@ -251,6 +261,9 @@ mod tests {
     fn claims_are_bounded() {
         let range = range(&json!({"type": "PersistentVolumeClaim", "max": {"storage": "1Gi"}}));
         let claim = json!({"spec": {"resources": {"requests": {"storage": "2Gi"}}}});
-        assert_eq!(check_claim(&range, &claim)[0].detail, "maximum storage usage per PersistentVolumeClaim is 1Gi, but request is 2Gi");
+        assert_eq!(
+            check_claim(&range, &claim)[0].detail,
+            "maximum storage usage per PersistentVolumeClaim is 1Gi, but request is 2Gi"
+        );
     }
 }

@@ -10,8 +10,7 @@ use crate::field::FieldError;
 use crate::strategy::{PLAIN, Strategy};
 use serde_json::{Map, Value};
 
-pub(super) const LIMIT_RANGE: Strategy =
-    Strategy { default, validate, validate_update: |new, _| validate(new), ..PLAIN };
+pub(super) const LIMIT_RANGE: Strategy = Strategy { default, validate, validate_update: |new, _| validate(new), ..PLAIN };
 
 fn default(object: &mut Value) {
     let Some(spec) = made(object, "spec") else { return };
@@ -50,7 +49,7 @@ fn validate(object: &Value) -> Vec<FieldError> {
         types.push(kind.text());
         if kind.text() == "Pod" {
             for field in ["default", "defaultRequest"] {
-                if limit.get(field).len() > 0 {
+                if !limit.get(field).is_empty() {
                     let why = "may not be specified when `type` is 'Pod'";
                     out.push(limit.get(field).forbidden(why));
                 }
@@ -82,19 +81,19 @@ fn validate_bounds(out: &mut Faults, limit: &At) {
     for resource in resources {
         let read = |field: &str| limit.get(field).key(resource).raw().and_then(Amount::read);
         let shown = |field: &str| limit.get(field).key(resource).text().to_owned();
-        // (what must not be more, than what)
-        for (low, high, low_name, high_name) in [
-            ("min", "max", "min", "max"),
-            ("min", "defaultRequest", "min", "default request"),
-            ("defaultRequest", "max", "default request", "max"),
-            ("defaultRequest", "default", "default request", "default limit"),
-            ("min", "default", "min", "default"),
-            ("default", "max", "default", "max"),
+        // (what must not be more, than what, which of the two is blamed, their names)
+        for (low, high, blamed, low_name, high_name) in [
+            ("min", "max", "min", "min", "max"),
+            ("min", "defaultRequest", "defaultRequest", "min", "default request"),
+            ("defaultRequest", "max", "defaultRequest", "default request", "max"),
+            ("defaultRequest", "default", "defaultRequest", "default request", "default limit"),
+            ("min", "default", "default", "min", "default"),
+            ("default", "max", "default", "default", "max"),
         ] {
             if let (Some(a), Some(b)) = (read(low), read(high))
                 && a > b
             {
-                let (at, text) = (limit.get(low).key(resource), shown(high));
+                let (at, text) = (limit.get(blamed).key(resource), shown(high));
                 let why = format!("{low_name} value {} is greater than {high_name} value {text}", shown(low));
                 out.push(at.invalid(why));
             }
@@ -120,6 +119,9 @@ mod tests {
         assert_eq!(limit["defaultRequest"], json!({"cpu": "1", "memory": "1Mi"}));
         assert_eq!(validate(&range), []);
         let bad = json!({"spec": {"limits": [{"type": "Container", "max": {"cpu": "1"}, "min": {"cpu": "2"}}]}});
-        assert_eq!(validate(&bad)[0].to_string(), "spec.limits[0].min[cpu]: Invalid value: \"2\": min value 2 is greater than max value 1");
+        assert_eq!(
+            validate(&bad)[0].to_string(),
+            "spec.limits[0].min[cpu]: Invalid value: \"2\": min value 2 is greater than max value 1"
+        );
     }
 }

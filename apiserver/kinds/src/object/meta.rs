@@ -145,8 +145,7 @@ fn finalizers(out: &mut Faults, at: &At) {
 fn no_new_finalizers(out: &mut Faults, new: &At, old: &At) {
     let before: Vec<&str> = old.get("finalizers").items().map(|f| f.text()).collect();
     let now = new.get("finalizers");
-    let mut extra: Vec<String> =
-        now.items().filter(|f| !before.contains(&f.text())).map(|f| format!("{:?}", f.text())).collect();
+    let mut extra: Vec<String> = now.items().filter(|f| !before.contains(&f.text())).map(|f| format!("{:?}", f.text())).collect();
     if extra.is_empty() {
         return;
     }

@@ -4,7 +4,7 @@
 
 use super::at::{At, Faults};
 use super::fill::{each, made, unset};
-use super::lifecycle::{drop_status, first_generation, hold_status, next_generation};
+use super::lifecycle::{drop_status, first_generation, fresh_status, hold_status, next_generation};
 use super::rule;
 use crate::field::FieldError;
 use crate::strategy::{PLAIN, Strategy};
@@ -41,7 +41,10 @@ pub(super) const SERVICE_CIDR: Strategy = Strategy {
         rule::immutable_fields(&mut out, &now, &before, &["cidrs"]);
         out
     },
-    prepare_create: drop_status,
+    prepare_create: |object| {
+        drop_status(object);
+        fresh_status(object, json!({}));
+    },
     prepare_update: hold_status,
 };
 
@@ -162,7 +165,7 @@ fn validate_address(object: &Value) -> Vec<FieldError> {
 fn validate_cidrs(object: &Value) -> Vec<FieldError> {
     let mut out = Faults::new();
     let cidrs = At::root(object).get("spec").get("cidrs");
-    if cidrs.len() == 0 {
+    if cidrs.is_empty() {
         out.push(cidrs.required("at least one CIDR required"));
         return out;
     }
@@ -200,7 +203,10 @@ mod tests {
             (json!({}), Some(format!("{at}: Required value: must specify a peer"))),
             (json!({"podSelector": {}}), None),
             (json!({"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"]}}), None),
-            (json!({"ipBlock": {"cidr": "10.0.0.0/8", "except": ["11.0.0.0/16"]}}), Some(format!("{at}.ipBlock.except[0]: Invalid value: \"11.0.0.0/16\": must be a strict subset of `cidr`"))),
+            (
+                json!({"ipBlock": {"cidr": "10.0.0.0/8", "except": ["11.0.0.0/16"]}}),
+                Some(format!("{at}.ipBlock.except[0]: Invalid value: \"11.0.0.0/16\": must be a strict subset of `cidr`")),
+            ),
         ];
         for (peer, wanted) in cases {
             assert_eq!(validate_policy(&policy(peer)).first().map(ToString::to_string), wanted);

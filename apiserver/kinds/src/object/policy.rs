@@ -86,7 +86,7 @@ fn validate_common(out: &mut Faults, spec: &At) {
     }
     let constraints = spec.get("matchConstraints");
     if constraints.is_set() {
-        if constraints.get("resourceRules").len() == 0 {
+        if constraints.get("resourceRules").is_empty() {
             out.push(constraints.get("resourceRules").required(""));
         }
         validate_match(out, &constraints);
@@ -98,7 +98,11 @@ fn validate_common(out: &mut Faults, spec: &At) {
     for variable in spec.get("variables").items() {
         let name = variable.get("name");
         if rule::present(out, &name) {
-            let good = name.text().bytes().enumerate().all(|(i, b)| b == b'_' || b.is_ascii_alphabetic() || (i > 0 && b.is_ascii_digit()));
+            let good = name
+                .text()
+                .bytes()
+                .enumerate()
+                .all(|(i, b)| b == b'_' || b.is_ascii_alphabetic() || (i > 0 && b.is_ascii_digit()));
             if !good {
                 out.push(name.invalid("name is not a valid CEL identifier"));
             }
@@ -131,7 +135,7 @@ fn validate_validating(object: &Value) -> Vec<FieldError> {
     let spec = At::root(object).get("spec");
     validate_common(&mut out, &spec);
     let (validations, audits) = (spec.get("validations"), spec.get("auditAnnotations"));
-    if validations.len() == 0 && audits.len() == 0 {
+    if validations.is_empty() && audits.is_empty() {
         let why = "validations or auditAnnotations must contain at least one item";
         out.push(validations.required(why));
         out.push(audits.required(why));
@@ -167,7 +171,7 @@ fn validate_mutating(object: &Value) -> Vec<FieldError> {
     validate_common(&mut out, &spec);
     rule::choice(&mut out, &spec.get("reinvocationPolicy"), &["IfNeeded", "Never"]);
     let mutations = spec.get("mutations");
-    if mutations.len() == 0 {
+    if mutations.is_empty() {
         out.push(mutations.required("mutations must contain at least one item"));
     }
     for mutation in mutations.items() {
@@ -213,7 +217,7 @@ fn validate_binding(object: &Value, validating: bool) -> Vec<FieldError> {
         return out;
     }
     let actions = spec.get("validationActions");
-    if actions.len() == 0 {
+    if actions.is_empty() {
         out.push(actions.required(""));
     }
     let mut seen = Vec::new();

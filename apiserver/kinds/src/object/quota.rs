@@ -127,7 +127,12 @@ fn resource_name(out: &mut Faults, at: &At, name: &str) {
     let faults = crate::workload::syntax::qualified_name(name);
     let qualified = faults.is_empty();
     out.extend(faults.into_iter().map(|m| FieldError::invalid(at.path(), name, m)));
-    if qualified && !name.contains('/') && !PLAIN_RESOURCES.contains(&name) && !name.starts_with("hugepages-") && !name.starts_with("requests.hugepages-") {
+    if qualified
+        && !name.contains('/')
+        && !PLAIN_RESOURCES.contains(&name)
+        && !name.starts_with("hugepages-")
+        && !name.starts_with("requests.hugepages-")
+    {
         out.push(FieldError::invalid(at.path(), name, "must be a standard resource for quota"));
     }
 }
@@ -138,10 +143,10 @@ fn validate_term(out: &mut Faults, term: &At) {
         out.push(scope.invalid_text("unsupported scope"));
     }
     match operator.text() {
-        "In" | "NotIn" if values.len() == 0 => {
+        "In" | "NotIn" if values.is_empty() => {
             out.push(values.required("must be at least one value when `operator` is 'In' or 'NotIn' for scope selector"));
         }
-        "Exists" | "DoesNotExist" if values.len() > 0 => {
+        "Exists" | "DoesNotExist" if !values.is_empty() => {
             out.push(values.invalid("must be no value when `operator` is 'Exists' or 'DoesNotExist' for scope selector"));
         }
         text if !OPERATORS.contains(&text) => out.push(operator.invalid_text("not a valid selector operator")),
@@ -193,7 +198,10 @@ mod tests {
         let cases = [
             (json!({"hard": {"pods": "10", "limits.cpu": "2", "count/deployments.apps": "3"}}), None),
             (json!({"hard": {"pods": "500m"}}), Some("spec.hard[pods]: Invalid value: \"500m\": must be an integer")),
-            (json!({"hard": {"cpus": "1"}}), Some("spec.hard[cpus]: Invalid value: \"cpus\": must be a standard resource for quota")),
+            (
+                json!({"hard": {"cpus": "1"}}),
+                Some("spec.hard[cpus]: Invalid value: \"cpus\": must be a standard resource for quota"),
+            ),
             (json!({"scopes": ["Odd"]}), Some("spec.scopes: Invalid value: \"Odd\": unsupported scope")),
         ];
         for (spec, wanted) in cases {

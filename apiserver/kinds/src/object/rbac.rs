@@ -3,7 +3,7 @@
 //! Fed through the strategy table. Whether a client may grant what it writes is access control's business.
 
 use super::at::{At, Faults, same};
-use super::fill::{blank, drop_empty, each, object_at, text, unset};
+use super::fill::{blank, drop_empty, each, object_at, text};
 use super::rule;
 use crate::field::FieldError;
 use crate::strategy::{PLAIN, Strategy};
@@ -54,7 +54,7 @@ fn validate_role(object: &Value, namespaced: bool) -> Vec<FieldError> {
         rule::selector(&mut out, &selector);
     }
     let aggregation = root.get("aggregationRule");
-    if aggregation.is_set() && aggregation.get("clusterRoleSelectors").len() == 0 {
+    if aggregation.is_set() && aggregation.get("clusterRoleSelectors").is_empty() {
         let at = aggregation.get("clusterRoleSelectors");
         out.push(at.required("at least one clusterRoleSelector required if aggregationRule is non-nil"));
     }
@@ -62,24 +62,24 @@ fn validate_role(object: &Value, namespaced: bool) -> Vec<FieldError> {
 }
 
 fn validate_rule(out: &mut Faults, entry: &At, namespaced: bool) {
-    if entry.get("verbs").len() == 0 {
+    if entry.get("verbs").is_empty() {
         out.push(entry.get("verbs").required("verbs must contain at least one value"));
     }
     let (groups, resources, names) = (entry.get("apiGroups"), entry.get("resources"), entry.get("resourceNames"));
     let urls = entry.get("nonResourceURLs");
-    if urls.len() > 0 {
+    if !urls.is_empty() {
         if namespaced {
             out.push(urls.invalid("namespaced rules cannot apply to non-resource URLs"));
         }
-        if groups.len() + resources.len() + names.len() > 0 {
+        if [&groups, &resources, &names].iter().any(|list| !list.is_empty()) {
             out.push(urls.invalid("rules cannot apply to both regular resources and non-resource URLs"));
         }
         return;
     }
-    if groups.len() == 0 {
+    if groups.is_empty() {
         out.push(groups.required("resource rules must supply at least one api group"));
     }
-    if resources.len() == 0 {
+    if resources.is_empty() {
         out.push(resources.required("resource rules must supply at least one resource"));
     }
 }
@@ -91,7 +91,6 @@ fn default_binding(object: &mut Value) {
     let Some(map) = object.as_object_mut() else { return };
     each(map, "subjects", |subject| {
         if matches!(text(subject, "kind"), "User" | "Group") {
-            unset(subject, "apiGroup", GROUP);
             blank(subject, "apiGroup", GROUP);
         }
     });

@@ -34,9 +34,11 @@ fn attributes(out: &mut Faults, spec: &At) {
         let why = "exactly one of nonResourceAttributes or resourceAttributes must be specified";
         out.push(FieldError::invalid(resource.path(), Value::Null, why));
     }
-    for (name, parsed, raw) in [("fieldSelector", "requirements", "rawSelector"), ("labelSelector", "requirements", "rawSelector")] {
+    for (name, parsed, raw) in
+        [("fieldSelector", "requirements", "rawSelector"), ("labelSelector", "requirements", "rawSelector")]
+    {
         let selector = resource.get(name);
-        if selector.is_set() && selector.get(parsed).len() > 0 && !selector.get(raw).is_empty() {
+        if selector.is_set() && !selector.get(parsed).is_empty() && !selector.get(raw).is_empty() {
             out.push(selector.get(raw).invalid("may not specified at the same time as requirements"));
         }
     }
@@ -51,7 +53,7 @@ fn validate_self(object: &Value) -> Vec<FieldError> {
 
 fn subject_access(out: &mut Faults, spec: &At) {
     attributes(out, spec);
-    if spec.get("user").text().is_empty() && spec.get("groups").len() == 0 {
+    if spec.get("user").text().is_empty() && spec.get("groups").is_empty() {
         out.push(FieldError::invalid(spec.get("user").path(), "", "at least one of user or group must be specified"));
     }
 }
@@ -107,7 +109,10 @@ mod tests {
         let resource = json!({"resourceAttributes": {"verb": "list", "resource": "pods"}});
         assert_eq!(validate_self(&json!({"spec": resource})), []);
         assert_eq!(validate_self(&json!({"spec": {}}))[0].field, "spec.resourceAttributes");
-        assert_eq!(validate_access(&json!({"spec": resource}))[0].to_string(), "spec.user: Invalid value: \"\": at least one of user or group must be specified");
+        assert_eq!(
+            validate_access(&json!({"spec": resource}))[0].to_string(),
+            "spec.user: Invalid value: \"\": at least one of user or group must be specified"
+        );
         assert_eq!(validate_self(&json!({"metadata": {"name": "x"}, "spec": resource})).len(), 1);
     }
 

@@ -61,11 +61,11 @@ pub(super) fn selector(out: &mut Faults, at: &At) {
     for term in at.get("matchExpressions").items() {
         let values = term.get("values");
         match term.get("operator").text() {
-            "In" | "NotIn" if values.len() == 0 => {
+            "In" | "NotIn" if values.is_empty() => {
                 out.push(values.required("must be specified when `operator` is 'In' or 'NotIn'"));
             }
             "In" | "NotIn" => {}
-            "Exists" | "DoesNotExist" if values.len() > 0 => {
+            "Exists" | "DoesNotExist" if !values.is_empty() => {
                 out.push(values.forbidden("may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));
             }
             "Exists" | "DoesNotExist" => {}

@@ -111,7 +111,7 @@ fn validate(object: &Value) -> Vec<FieldError> {
     let spec = At::root(object).get("spec");
     let kind = spec.get("type").text();
     let ports = spec.get("ports");
-    if ports.len() == 0 && !address::is_headless(&spec) && kind != "ExternalName" {
+    if ports.is_empty() && !address::is_headless(&spec) && kind != "ExternalName" {
         out.push(ports.required(""));
     }
     by_type(&mut out, &spec);
@@ -232,7 +232,8 @@ fn port_clashes(out: &mut Faults, ports: &At) {
         let key = (port.get("protocol").text(), port.get("port").int().unwrap_or(0));
         if own.contains(&key) {
             // Upstream shows its internal struct with only these two fields filled.
-            let shown = json!({"Name": "", "Protocol": key.0, "AppProtocol": null, "Port": key.1, "TargetPort": 0, "NodePort": 0});
+            let shown =
+                json!({"Name": "", "Protocol": key.0, "AppProtocol": null, "Port": key.1, "TargetPort": 0, "NodePort": 0});
             out.push(FieldError::duplicate(port.path(), shown));
         }
         own.push(key);
@@ -242,7 +243,7 @@ fn port_clashes(out: &mut Faults, ports: &At) {
 fn balancer_only(out: &mut Faults, spec: &At) {
     let balancer = spec.get("type").text() == "LoadBalancer";
     let ranges = spec.get("loadBalancerSourceRanges");
-    if ranges.len() > 0 {
+    if !ranges.is_empty() {
         if !balancer {
             out.push(ranges.forbidden(ONLY_BALANCER));
         }
@@ -270,8 +271,7 @@ fn balancer_only(out: &mut Faults, spec: &At) {
 
 fn traffic(out: &mut Faults, spec: &At) {
     let kind = spec.get("type").text();
-    let facing_out = matches!(kind, "NodePort" | "LoadBalancer")
-        || (kind == "ClusterIP" && spec.get("externalIPs").len() > 0);
+    let facing_out = matches!(kind, "NodePort" | "LoadBalancer") || (kind == "ClusterIP" && !spec.get("externalIPs").is_empty());
     let (external, health) = (spec.get("externalTrafficPolicy"), spec.get("healthCheckNodePort"));
     if external.text().is_empty() {
         if facing_out {

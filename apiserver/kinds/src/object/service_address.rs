@@ -23,7 +23,7 @@ pub(super) fn is_headless(spec: &At) -> bool {
 /// Fills `ipFamilyPolicy`, `ipFamilies` and the mirror between `clusterIP` and `clusterIPs`. Upstream does this when it
 /// allocates, after field ownership is worked out: the caller should call it there, and again once it has put in an address.
 pub fn settle_addresses(service: &mut Value) {
-    let selectorless = At::root(service).get("spec").get("selector").len() == 0;
+    let selectorless = At::root(service).get("spec").get("selector").is_empty();
     let headless = is_headless(&At::root(service).get("spec"));
     let Some(spec) = object_at(service, "/spec") else { return };
     if !has_cluster_ip(text(spec, "type")) {
@@ -202,7 +202,7 @@ pub(super) fn validate(out: &mut Faults, spec: &At) {
         return;
     }
     let (families, policy, ips) = (spec.get("ipFamilies"), spec.get("ipFamilyPolicy"), spec.get("clusterIPs"));
-    let free = is_headless(spec) && spec.get("selector").len() == 0;
+    let free = is_headless(spec) && spec.get("selector").is_empty();
     let mut seen = Vec::new();
     for family in families.items() {
         rule::optional_choice(out, &family, &["IPv4", "IPv6"]);

@@ -72,7 +72,7 @@ pub(super) const ATTRIBUTES: Strategy = Strategy {
         let mut out = Faults::new();
         let root = At::root(object);
         driver_name(&mut out, &root.get("driverName"));
-        if root.get("parameters").len() == 0 {
+        if root.get("parameters").is_empty() {
             out.push(root.get("parameters").required("must contain at least one key/value pair"));
         }
         out
@@ -117,7 +117,7 @@ fn validate_class(object: &Value) -> Vec<FieldError> {
     for term in root.get("allowedTopologies").items() {
         for wanted in term.get("matchLabelExpressions").items() {
             rule::qualified(&mut out, &wanted.get("key"));
-            if wanted.get("values").len() == 0 {
+            if wanted.get("values").is_empty() {
                 out.push(wanted.get("values").required(""));
             }
         }

@@ -62,7 +62,7 @@ fn default_volume(object: &mut Value) {
 }
 
 fn access_modes(out: &mut Faults, at: &At) {
-    if at.len() == 0 {
+    if at.is_empty() {
         out.push(at.required("at least 1 access mode is required"));
     }
     for mode in at.items().filter(|m| !MODES.contains(&m.text())) {
@@ -79,7 +79,7 @@ fn validate_volume(object: &Value) -> Vec<FieldError> {
     let spec = At::root(object).get("spec");
     access_modes(&mut out, &spec.get("accessModes"));
     let capacity = spec.get("capacity");
-    if capacity.len() == 0 {
+    if capacity.is_empty() {
         out.push(capacity.required(""));
     }
     let storage = capacity.key("storage");
@@ -217,6 +217,7 @@ fn validate_claim(object: &Value) -> Vec<FieldError> {
 fn update_claim(new: &Value, old: &Value) -> Vec<FieldError> {
     let mut out = validate_claim(new);
     let (now, before) = (At::root(new).get("spec"), At::root(old).get("spec"));
+    let can_grow = At::root(old).get("status").get("phase").text() == "Bound";
     let frozen = |spec: &At, bound: bool| {
         let mut spec = spec.value();
         if let Some(map) = spec.as_object_mut() {
@@ -227,7 +228,7 @@ fn update_claim(new: &Value, old: &Value) -> Vec<FieldError> {
             // Null fields are unset fields.
             map.retain(|_, v| !v.is_null());
         }
-        if let Some(requests) = object_at(&mut spec, "/resources/requests") {
+        if can_grow && let Some(requests) = object_at(&mut spec, "/resources/requests") {
             requests.shift_remove("storage");
         }
         spec
@@ -254,6 +255,7 @@ mod tests {
     fn claim(size: &str) -> Value {
         let mut claim = json!({"spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}});
         default_claim(&mut claim);
+        claim["status"]["phase"] = "Bound".into();
         claim
     }
 
@@ -262,6 +264,9 @@ mod tests {
         assert_eq!(validate_claim(&claim("1Gi")), []);
         assert_eq!(update_claim(&claim("2Gi"), &claim("1Gi")), []);
         assert_eq!(update_claim(&claim("1Gi"), &claim("2Gi")).len(), 1);
+        let mut waiting = claim("1Gi");
+        waiting["status"]["phase"] = "Pending".into();
+        assert_eq!(update_claim(&claim("2Gi"), &waiting)[0].field, "spec");
         let mut other = claim("1Gi");
         other["spec"]["storageClassName"] = "x".into();
         assert_eq!(update_claim(&other, &claim("1Gi"))[0].field, "spec");
@@ -269,7 +274,8 @@ mod tests {
 
     #[test]
     fn volumes_have_one_source() {
-        let mut volume = json!({"spec": {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": "/x"}}});
+        let mut volume =
+            json!({"spec": {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": "/x"}}});
         default_volume(&mut volume);
         assert_eq!(validate_volume(&volume), []);
         volume["spec"]["nfs"] = json!({"server": "a", "path": "/"});

@@ -115,7 +115,7 @@ fn qualified_domain(out: &mut Faults, at: &At, parts: usize) {
 pub(super) fn validate_rules(out: &mut Faults, rules: &At) {
     for entry in rules.items() {
         let operations = entry.get("operations");
-        if operations.len() == 0 {
+        if operations.is_empty() {
             out.push(operations.required(""));
         }
         if operations.len() > 1 && operations.items().any(|o| o.text() == "*") {
@@ -124,7 +124,7 @@ pub(super) fn validate_rules(out: &mut Faults, rules: &At) {
         operations.items().for_each(|operation| rule::optional_choice(out, &operation, OPERATIONS));
         for (field, what) in [("apiGroups", "API groups"), ("apiVersions", "API versions")] {
             let list = entry.get(field);
-            if list.len() == 0 {
+            if list.is_empty() {
                 out.push(list.required(""));
             }
             if list.len() > 1 && list.items().any(|v| v.text() == "*") {
@@ -140,7 +140,7 @@ pub(super) fn validate_rules(out: &mut Faults, rules: &At) {
 }
 
 fn resources(out: &mut Faults, at: &At) {
-    if at.len() == 0 {
+    if at.is_empty() {
         out.push(at.required(""));
     }
     let (mut whole, mut any_sub): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
@@ -242,7 +242,7 @@ pub(super) fn validate_service(out: &mut Faults, service: &At) {
 
 /// `admissionReviewVersions` and `conversionReviewVersions`: well formed, unique, at least one that is known.
 pub(super) fn versions(out: &mut Faults, at: &At) {
-    if at.len() == 0 {
+    if at.is_empty() {
         out.push(at.required("must specify one of v1, v1beta1"));
         return;
     }
@@ -304,9 +304,21 @@ mod tests {
     #[test]
     fn hooks_are_refused() {
         let cases = [
-            ("name", json!("a.b"), "webhooks[0].name: Invalid value: \"a.b\": should be a domain with at least three segments separated by dots"),
-            ("sideEffects", json!("Some"), "webhooks[0].sideEffects: Unsupported value: \"Some\": supported values: \"None\", \"NoneOnDryRun\""),
-            ("timeoutSeconds", json!(31), "webhooks[0].timeoutSeconds: Invalid value: 31: the timeout value must be between 1 and 30 seconds"),
+            (
+                "name",
+                json!("a.b"),
+                "webhooks[0].name: Invalid value: \"a.b\": should be a domain with at least three segments separated by dots",
+            ),
+            (
+                "sideEffects",
+                json!("Some"),
+                "webhooks[0].sideEffects: Unsupported value: \"Some\": supported values: \"None\", \"NoneOnDryRun\"",
+            ),
+            (
+                "timeoutSeconds",
+                json!(31),
+                "webhooks[0].timeoutSeconds: Invalid value: 31: the timeout value must be between 1 and 30 seconds",
+            ),
             ("clientConfig", json!({}), "webhooks[0].clientConfig: Required value: exactly one of url or service is required"),
         ];
         for (field, value, wanted) in cases {

@@ -28,8 +28,6 @@ pub(crate) struct Around<'a> {
     pub host_users: bool,
     /// `spec.os.name`.
     pub os: &'a str,
-    /// A pod, not a template?
-    pub is_pod: bool,
 }
 
 fn ports(out: &mut Faults, list: &[Value], path: &str) {

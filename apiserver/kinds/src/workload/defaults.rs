@@ -109,6 +109,9 @@ fn fill_container(container: &mut Value) {
         if let Some(field) = var.pointer_mut("/valueFrom/fieldRef") {
             fill(field, "apiVersion", "v1");
         }
+        if let Some(resource) = var.pointer_mut("/valueFrom/resourceFieldRef") {
+            fill(resource, "divisor", "0");
+        }
         if let Some(file) = var.pointer_mut("/valueFrom/fileKeyRef") {
             fill(file, "optional", false);
         }
@@ -191,6 +194,9 @@ fn fill_files(source: &mut Value) {
     for file in items_mut(source, "items") {
         if let Some(field) = file.get_mut("fieldRef").filter(|f| f.is_object()) {
             fill(field, "apiVersion", "v1");
+        }
+        if let Some(resource) = file.get_mut("resourceFieldRef").filter(|r| r.is_object()) {
+            fill(resource, "divisor", "0");
         }
     }
 }

@@ -44,7 +44,6 @@ pub(crate) fn check(out: &mut Faults, spec: &Value, path: &str, holder: Holder<'
         restart_policy: spec.text("restartPolicy"),
         host_users: spec.get("hostUsers").and_then(Value::as_bool).unwrap_or(true),
         os: spec.at("os").map_or("", |os| os.text("name")),
-        is_pod: holder.is_pod,
     };
     container::regular(out, spec.list("containers"), &at("containers"), &around);
     container::init(out, spec.list("initContainers"), spec.list("containers"), &at("initContainers"), &around);
@@ -181,7 +180,7 @@ fn host_users(out: &mut Faults, spec: &Value, path: &str, shared: bool) {
     // Two of the three paths begin with a capital, upstream's slip.
     for (key, shown) in [("hostNetwork", "hostNetwork"), ("hostPID", "HostPID"), ("hostIPC", "HostIPC")] {
         if spec.flag(key) {
-            out.push(FieldError::forbidden(format!("{path}.{shown}"), "when `hostUsers` is false"));
+            out.push(FieldError::forbidden(format!("{path}.{shown}"), "when `pod.Spec.HostUsers` is false"));
         }
     }
 }

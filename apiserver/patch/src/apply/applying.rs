@@ -123,8 +123,7 @@ impl Attempt<'_> {
 
     /// Conflicts over fields that client-side apply has set and nobody has touched since are none.
     fn forgive(&self, conflicts: Conflicts, kind: &Gvk) -> Result<(), ApplyError> {
-        let allowed =
-            self.live.and_then(|live| last_applied::unchanged_since(self.subject, &kind.api_version(), live));
+        let allowed = self.live.and_then(|live| last_applied::unchanged_since(self.subject, &kind.api_version(), live));
         let Some(allowed) = allowed else { return Err(ApplyError::Conflict(conflicts)) };
         let left: Vec<Conflict> = conflicts.0.into_iter().filter(|one| !allowed.has(&one.path)).collect();
         if left.is_empty() { Ok(()) } else { Err(ApplyError::Conflict(Conflicts(left))) }

@@ -169,7 +169,7 @@ impl Walk {
             Shape::Struct { fields, .. } if self.fill => Some(fields),
             _ => None,
         };
-        let zero = |name: &str| fields.and_then(|f| f.get(name)).and_then(|field| zero::of_field(place, name, field));
+        let zero = |name: &str| fields.and_then(|f| f.get(name)).and_then(|field| zero::of_field(place, field));
         for (name, value) in new.into_iter().flatten() {
             if skip.contains(&name.as_str()) {
                 continue;
@@ -241,8 +241,7 @@ type Item<'a> = (Element, &'a Value);
 /// The items of a list by element; items that have none are left to validation.
 fn index<'a>(shape: &Shape<'_>, list: &'a Value) -> Vec<Item<'a>> {
     let items = list.as_array().map_or(&[][..], Vec::as_slice);
-    let mut out: Vec<_> =
-        items.iter().filter_map(|item| Some((shape.item(item)?.ok()?, item))).collect();
+    let mut out: Vec<_> = items.iter().filter_map(|item| Some((shape.item(item)?.ok()?, item))).collect();
     out.sort_by(|a, b| a.0.cmp(&b.0));
     out
 }

@@ -162,8 +162,7 @@ impl FieldSet {
     /// Whether the sets have a member in common.
     #[must_use]
     pub fn intersects(&self, other: &FieldSet) -> bool {
-        self.common(other)
-            .any(|(_, mine, theirs)| mine.member && theirs.member || mine.below.intersects(&theirs.below))
+        self.common(other).any(|(_, mine, theirs)| mine.member && theirs.member || mine.below.intersects(&theirs.below))
     }
 
     /// Members of this set that are not members of the other.

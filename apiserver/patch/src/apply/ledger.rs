@@ -99,7 +99,9 @@ impl Ledger {
         let entries = match managed_fields {
             None | Some(Value::Null) => return Ok(ledger),
             Some(Value::Array(entries)) => entries,
-            Some(other) => return Err(format!("cannot unmarshal {} into managedFields", crate::go_text::json_kind(other))),
+            Some(other) => {
+                return Err(format!("cannot unmarshal {} into managedFields", crate::go_text::json_kind(other)));
+            }
         };
         for (i, entry) in entries.iter().enumerate() {
             let record = read_record(i, entry)?;
@@ -167,11 +169,11 @@ impl Ledger {
             if owner.is(&bucket) {
                 continue;
             }
-            if self.of(&bucket).is_none() {
-                if let Some(mut record) = self.take(&first) {
-                    record.owner = bucket.clone();
-                    self.records.push(record);
-                }
+            if self.of(&bucket).is_none()
+                && let Some(mut record) = self.take(&first)
+            {
+                record.owner = bucket.clone();
+                self.records.push(record);
             }
             if let Some(record) = self.take(&owner) {
                 let time = record.time.unwrap_or_default();

@@ -35,15 +35,6 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// Object types that are owned as a whole wherever they stand and that the API has as items of list maps, where no field
-/// can say so.
-const WHOLE_ITEMS: [&str; 4] = [
-    "io.k8s.api.admissionregistration.v1.Variable",
-    "io.k8s.api.core.v1.LocalObjectReference",
-    "io.k8s.api.core.v1.ObjectReference",
-    "io.k8s.apimachinery.pkg.apis.meta.v1.OwnerReference",
-];
-
 /// A place in an object, with its type.
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
@@ -51,7 +42,7 @@ pub(crate) struct Place<'a> {
     /// `None` inside fields that no schema declares.
     node: Option<NodeId>,
     list: Option<&'a ListType>,
-    /// For an object or map: owned as a whole. For a list map: its items are.
+    /// An object or map that is owned as a whole.
     atomic: bool,
 }
 
@@ -88,12 +79,9 @@ impl<'a> Place<'a> {
             }
             Form::Map(value) => Shape::Map { value: self.of(*value), atomic: self.atomic },
             Form::List(item) => {
-                let mut item = self.of(*item);
+                let item = self.of(*item);
                 match self.list {
-                    Some(ListType::Map(keys)) => {
-                        item.atomic = self.atomic || item.is_whole_item();
-                        Shape::Keyed { keys, item }
-                    }
+                    Some(ListType::Map(keys)) => Shape::Keyed { keys, item },
                     Some(ListType::Set) => Shape::Set,
                     Some(ListType::Atomic) | None => Shape::List { item },
                 }
@@ -122,18 +110,9 @@ impl<'a> Place<'a> {
         Place { schema: self.schema, node: None, list: None, atomic: false }
     }
 
-    /// The published name of the type here, without its package.
-    pub(crate) fn type_name(&self) -> &'a str {
-        let name: &str = self.node.map_or("", |node| &self.schema.node(node).name);
-        name.rsplit('.').next().unwrap_or_default()
-    }
-
+    /// An item or a map value: no field speaks for it, only its type.
     fn of(&self, node: NodeId) -> Place<'a> {
-        Place { schema: self.schema, node: Some(node), list: None, atomic: false }
-    }
-
-    fn is_whole_item(&self) -> bool {
-        self.node.is_some_and(|node| WHOLE_ITEMS.contains(&&*self.schema.node(node).name))
+        Place { schema: self.schema, node: Some(node), list: None, atomic: self.schema.is_atomic(node) }
     }
 
     /// The path element of an item of a list map.

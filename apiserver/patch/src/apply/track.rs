@@ -46,8 +46,7 @@ pub fn track_update(subject: Subject<'_>, write: &Write<'_>, live: Option<&Value
     let live_fields = live.and_then(managed_fields);
     let sent = take_managed_fields(new);
     let own = if write.subresource.is_empty() { sent.as_ref() } else { None };
-    if let Some(fields) = own.filter(|fields| is_reset(fields)) {
-        debug_assert!(fields.is_array());
+    if own.is_some_and(is_reset) {
         if is_stored(live) {
             return;
         }
@@ -138,7 +137,9 @@ pub fn settle_times(live: &Value, new: &mut Value) -> bool {
 fn same_but_times(a: &Value, b: &Value) -> bool {
     let (Some(a), Some(b)) = (a.as_object(), b.as_object()) else { return same(a, b) };
     let timeless = |entry: &Value| match entry {
-        Value::Object(map) => Value::Object(map.iter().filter(|(k, _)| *k != "time").map(|(k, v)| (k.clone(), v.clone())).collect()),
+        Value::Object(map) => {
+            Value::Object(map.iter().filter(|(k, _)| *k != "time").map(|(k, v)| (k.clone(), v.clone())).collect())
+        }
         other => other.clone(),
     };
     let same_records = |a: &Value, b: &Value| match (a.as_array(), b.as_array()) {

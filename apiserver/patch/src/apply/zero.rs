@@ -1,63 +1,22 @@
 //! What the Go zero value of a built-in type holds where JSON has nothing.
 //!
 //! Upstream compares Go structs. A struct that is embedded by value, or a field without `omitempty`, is there before anyone
-//! sets it; whoever fills it owns the content but not the field. Fed by comparison only; knows the schema and, for what no
-//! published schema tells, a table of embedded fields.
+//! sets it; whoever fills it owns the content but not the field. Fed by comparison only; knows what the schema tells of the
+//! Go field behind a field.
 
 use super::topology::{Place, Shape};
 use serde_json::{Map, Value};
+use skiff_schema::model::Empty;
 use skiff_schema::{Field, Scalar};
 use std::sync::LazyLock;
 
-/// Optional fields that exist in the Go zero value, by type and JSON name. `metadata`, `spec` and `status` need no entry.
-/// The published schema tells them by `default: {}` in its third version only, and scalars not at all.
-const PRESENT: [(&str, &str); 39] = [
-    ("ClusterRole", "rules"),
-    ("CustomResourceDefinitionStatus", "acceptedNames"),
-    ("CustomResourceDefinitionStatus", "conditions"),
-    ("CustomResourceDefinitionStatus", "storedVersions"),
-    ("DaemonSetSpec", "updateStrategy"),
-    ("DeploymentSpec", "strategy"),
-    ("DeviceClaim", "requests"),
-    ("EndpointSlice", "endpoints"),
-    ("EndpointSlice", "ports"),
-    ("Event", "deprecatedFirstTimestamp"),
-    ("Event", "deprecatedLastTimestamp"),
-    ("Event", "deprecatedSource"),
-    ("Event", "eventTime"),
-    ("Event", "firstTimestamp"),
-    ("Event", "lastTimestamp"),
-    ("Event", "regarding"),
-    ("Event", "reportingComponent"),
-    ("Event", "reportingInstance"),
-    ("Event", "source"),
-    ("FlowSchemaSpec", "matchingPrecedence"),
-    ("HorizontalPodAutoscalerStatus", "currentMetrics"),
-    ("IngressStatus", "loadBalancer"),
-    ("NetworkPolicySpec", "podSelector"),
-    ("NodeDaemonEndpoints", "kubeletEndpoint"),
-    ("NodeStatus", "daemonEndpoints"),
-    ("NodeStatus", "nodeInfo"),
-    ("PersistentVolumeClaimSpec", "resources"),
-    ("PodDisruptionBudgetStatus", "currentHealthy"),
-    ("PodDisruptionBudgetStatus", "desiredHealthy"),
-    ("PodDisruptionBudgetStatus", "disruptionsAllowed"),
-    ("PodDisruptionBudgetStatus", "expectedPods"),
-    ("PodTemplate", "template"),
-    ("PriorityClass", "value"),
-    ("ReplicaSetSpec", "template"),
-    ("ResourceClaimSpec", "devices"),
-    ("Role", "rules"),
-    ("ServiceStatus", "loadBalancer"),
-    ("StatefulSetSpec", "serviceName"),
-    ("StatefulSetSpec", "updateStrategy"),
-];
-
 static EMPTY_OBJECT: LazyLock<Value> = LazyLock::new(|| Value::Object(Map::new()));
+static ZERO_QUANTITY: LazyLock<Value> = LazyLock::new(|| Value::from("0"));
+static ZERO_DURATION: LazyLock<Value> = LazyLock::new(|| Value::from("0s"));
+static ZERO: LazyLock<Value> = LazyLock::new(|| Value::from(0));
 static EMPTY_TEXT: Value = Value::String(String::new());
 static FALSE: Value = Value::Bool(false);
 static NULL: Value = Value::Null;
-static ZERO: LazyLock<Value> = LazyLock::new(|| Value::from(0));
 
 /// The empty object.
 pub(crate) fn empty_object() -> &'static Value {
@@ -65,28 +24,39 @@ pub(crate) fn empty_object() -> &'static Value {
 }
 
 /// The zero value of a field that a built-in struct always has; `None` if an absent field is absent.
-pub(crate) fn of_field(owner: &Place<'_>, name: &str, field: &Field) -> Option<&'static Value> {
+pub(crate) fn of_field(owner: &Place<'_>, field: &Field) -> Option<&'static Value> {
     let shape = owner.of_field(field).shape();
-    let embedded = matches!(name, "metadata" | "spec" | "status") && matches!(shape, Shape::Struct { .. });
-    let marked = || field.default.as_ref().and_then(Value::as_object).is_some_and(Map::is_empty);
-    let listed = || PRESENT.binary_search(&(owner.type_name(), name)).is_ok();
-    (field.required || embedded || marked() || listed()).then(|| of_shape(shape))
+    match field.go.empty {
+        Empty::Write if field.go.pointer => Some(&NULL),
+        Empty::Write => Some(of_shape(shape)),
+        // `omitempty` never leaves out a struct.
+        Empty::Omit if !field.go.pointer && is_go_struct(shape) => Some(of_shape(shape)),
+        Empty::Omit | Empty::OmitZero | Empty::Unknown => None,
+    }
+}
+
+fn is_go_struct(shape: Shape<'_>) -> bool {
+    match shape {
+        Shape::Struct { .. } => true,
+        Shape::Scalar(scalar) => matches!(
+            scalar,
+            Scalar::Time | Scalar::MicroTime | Scalar::Duration | Scalar::Quantity | Scalar::IntOrString
+        ),
+        _ => false,
+    }
 }
 
 fn of_shape(shape: Shape<'_>) -> &'static Value {
     match shape {
-        Shape::Scalar(Scalar::String | Scalar::Bytes) => &EMPTY_TEXT,
-        Shape::Scalar(Scalar::Boolean) => &FALSE,
-        Shape::Scalar(Scalar::Int32 | Scalar::Int64 | Scalar::Number | Scalar::IntOrString) => &ZERO,
         Shape::Struct { .. } => &EMPTY_OBJECT,
+        Shape::Scalar(scalar) => match scalar {
+            Scalar::String => &EMPTY_TEXT,
+            Scalar::Boolean => &FALSE,
+            Scalar::Int32 | Scalar::Int64 | Scalar::Number | Scalar::IntOrString => &ZERO,
+            Scalar::Quantity => &ZERO_QUANTITY,
+            Scalar::Duration => &ZERO_DURATION,
+            Scalar::Time | Scalar::MicroTime | Scalar::Bytes => &NULL,
+        },
         _ => &NULL,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn the_table_is_sorted_for_binary_search() {
-        assert!(super::PRESENT.is_sorted());
     }
 }

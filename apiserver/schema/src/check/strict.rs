@@ -53,14 +53,14 @@ struct Seen<'a> {
 
 impl<'a> Seen<'a> {
     /// False if it was there.
-    fn insert(&mut self, key: &Cow<'a, str>) -> bool {
+    fn insert(&mut self, key: Cow<'a, str>) -> bool {
         if !self.many.is_empty() {
-            return self.many.insert(key.clone());
+            return self.many.insert(key);
         }
-        if self.few.contains(key) {
+        if self.few.contains(&key) {
             return false;
         }
-        self.few.push(key.clone());
+        self.few.push(key);
         if self.few.len() > 24 {
             self.many = self.few.drain(..).collect();
         }
@@ -143,7 +143,7 @@ impl<'a> Scan<'a> {
             match (known, inner) {
                 (false, _) => self.problem("unknown"),
                 (true, Look::Not) => {}
-                (true, _) if !seen.insert(&key) => self.problem("duplicate"),
+                (true, _) if !seen.insert(key) => self.problem("duplicate"),
                 _ => {}
             }
             self.value(inner, depth + 1)?;

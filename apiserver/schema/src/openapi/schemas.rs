@@ -44,7 +44,9 @@ impl<'a> Components<'a> {
     pub fn finish(mut self) -> Map<String, Value> {
         while let Some((schema, id)) = self.queue.pop() {
             let node = schema.node(id);
-            let mut value = self.node_schema(schema, node, 0);
+            // Inside a custom resource nothing refers to Kubernetes' leaf types.
+            let inline = !node.name.starts_with("io.k8s.");
+            let mut value = self.node_schema(schema, node, inline, 0);
             self.decorate(schema, id, &mut value);
             self.done.insert(node.name.to_string(), value);
         }
@@ -127,7 +129,7 @@ impl<'a> Components<'a> {
         let mut value = match doc.published {
             Some(published) if self.dialect == Dialect::V2 => expressible(published, 0),
             Some(published) => published.clone(),
-            None => self.node_schema(doc.schema, doc.schema.node(doc.root), 0),
+            None => self.node_schema(doc.schema, doc.schema.node(doc.root), true, 0),
         };
         let metadata = self.meta("ObjectMeta");
         let Value::Object(map) = &mut value else { return value };
@@ -164,24 +166,22 @@ impl<'a> Components<'a> {
     /// A value's schema: a reference for named types, the shape itself for others.
     fn value(&mut self, schema: &'a Schema, id: NodeId, inline: bool, depth: u32) -> Value {
         let node = schema.node(id);
-        if let (Form::Scalar(scalar), false) = (&node.form, inline) {
-            if let Some(name) = leaf_name(*scalar) {
-                return self.built_in(name);
-            }
+        if let (Form::Scalar(scalar), false) = (&node.form, inline)
+            && let Some(name) = leaf_name(*scalar)
+        {
+            return self.built_in(name);
         }
         if node.name.is_empty() || matches!(node.form, Form::Scalar(_)) || depth > MAX_INLINE_DEPTH {
-            return self.node_schema(schema, node, depth);
+            return self.node_schema(schema, node, inline, depth);
         }
         self.want(schema, id);
         self.dialect.reference(&node.name)
     }
 
-    fn node_schema(&mut self, schema: &'a Schema, node: &'a Node, depth: u32) -> Value {
+    fn node_schema(&mut self, schema: &'a Schema, node: &'a Node, inline: bool, depth: u32) -> Value {
         if depth > MAX_INLINE_DEPTH {
             return json!({"x-kubernetes-preserve-unknown-fields": true});
         }
-        // Inside a custom resource nothing refers to Kubernetes' leaf types.
-        let inline = !node.name.is_empty() && !node.name.starts_with("io.k8s.") || node.name.is_empty() && depth > 0;
         match &node.form {
             Form::Any if node.name.ends_with(".RawExtension") || node.name.ends_with(".FieldsV1") || node.name.ends_with(".Patch") => {
                 json!({"type": "object"})
@@ -190,11 +190,11 @@ impl<'a> Components<'a> {
             Form::Any => json!({}),
             Form::Scalar(scalar) => leaf(*scalar, self.dialect, node.name.is_empty()),
             Form::Map(element) => {
-                let element = self.value(schema, *element, false, depth + 1);
+                let element = self.value(schema, *element, inline, depth + 1);
                 json!({"type": "object", "additionalProperties": element})
             }
             Form::List(element) => {
-                let element = self.value(schema, *element, false, depth + 1);
+                let element = self.value(schema, *element, inline, depth + 1);
                 json!({"type": "array", "items": element})
             }
             Form::Object { fields, preserve_unknown } => {

@@ -1,0 +1,5 @@
+//! stub
+/// c
+pub struct Check;
+/// i
+pub struct Impersonation;

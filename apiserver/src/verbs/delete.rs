@@ -1,0 +1,323 @@
+//! DELETE of one object and of a collection: preconditions, grace, finalizers, and what becomes of dependents.
+//!
+//! Dependents go in the same transaction as their owner (background and foreground alike), so there is no collector to wait for;
+//! what has finalizers is marked and stays. A namespace is emptied by `namespace.rs`.
+
+use super::ask::Ask;
+use super::house::House;
+use super::reply::{self, ListMeta, Reply, Shown};
+use super::select::Selection;
+use super::update::{Live, live, uid_of};
+use super::write;
+use crate::clock;
+use crate::registry::{Kind, ids};
+use crate::status::{About, Outcome, Refusal};
+use crate::store::body::{pack, unpack};
+use crate::store::{Core, is_deleting};
+use serde_json::{Value, json};
+use skiff_engine::command::Transaction;
+use skiff_engine::record::{Expect, Put, Write};
+use skiff_kinds::FieldError;
+use std::sync::Arc;
+
+/// What becomes of dependents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dependents {
+    Delete,
+    Orphan,
+}
+
+/// Options of a deletion, from body and query.
+struct Options {
+    dry: bool,
+    grace_s: Option<i64>,
+    uid: Option<String>,
+    version: Option<String>,
+    dependents: Dependents,
+    dependents_given: bool,
+}
+
+impl Options {
+    fn parse(ask: &Ask, body: &[u8]) -> Outcome<Options> {
+        let sent = if body.is_empty() {
+            Value::Null
+        } else {
+            crate::decode::bytes::parse(crate::decode::bytes::media(ask.content_type.as_deref())?, body)?
+        };
+        let text = |pointer: &str| sent.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        let query = |name: &str| Some(ask.query.text(name)).filter(|v| !v.is_empty()).map(str::to_owned);
+        let dry: Vec<Value> = match sent.get("dryRun").and_then(Value::as_array) {
+            Some(list) => list.clone(),
+            None => ask.query.all("dryRun").filter(|v| !v.is_empty()).map(Value::from).collect(),
+        };
+        let mut errors = Vec::new();
+        if dry.iter().any(|v| v != "All") {
+            errors.push(FieldError::not_supported("dryRun", Value::Array(dry.clone()), &["All"]));
+        }
+        let policy = text("/propagationPolicy").or_else(|| query("propagationPolicy"));
+        let orphan = sent.get("orphanDependents").and_then(Value::as_bool).or(ask.query.flag_opt("orphanDependents")?);
+        let dependents = match policy.as_deref() {
+            Some("Orphan") => Dependents::Orphan,
+            Some("Background" | "Foreground") => Dependents::Delete,
+            Some(other) => {
+                errors.push(FieldError::not_supported("propagationPolicy", other, &["Background", "Foreground", "Orphan"]));
+                Dependents::Delete
+            }
+            None if orphan == Some(true) => Dependents::Orphan,
+            None => Dependents::Delete,
+        };
+        if !errors.is_empty() {
+            return Err(Refusal::invalid("meta.k8s.io", "DeleteOptions", "", &errors));
+        }
+        let grace_s = sent.get("gracePeriodSeconds").and_then(Value::as_i64).or(ask.query.number("gracePeriodSeconds")?);
+        Ok(Options {
+            dry: !dry.is_empty(),
+            grace_s,
+            uid: text("/preconditions/uid"),
+            version: text("/preconditions/resourceVersion"),
+            dependents,
+            dependents_given: policy.is_some() || orphan.is_some(),
+        })
+    }
+}
+
+/// DELETE of an object.
+///
+/// # Errors
+/// 404, 409, 403.
+pub async fn delete(house: &Arc<House>, ask: &Ask, body: &[u8]) -> Outcome<Reply> {
+    let options = Options::parse(ask, body)?;
+    for _ in 0..5 {
+        let Some(found) = live(house, ask) else { return Err(Refusal::not_found(&ask.about())) };
+        check_preconditions(ask, &options, &found)?;
+        check_protected(ask)?;
+        if let Some((gone, shown)) = remove(house, ask, &options, &found).await? {
+            return answer(ask, &found, gone, &shown);
+        }
+    }
+    Err(Refusal::modified(&ask.about()))
+}
+
+fn check_protected(ask: &Ask) -> Outcome<()> {
+    let protected = ask.kind.id == ids::NAMESPACES && matches!(ask.address.name.as_str(), "default" | "kube-system" | "kube-public");
+    if protected { Err(Refusal::forbidden(&ask.about(), "this namespace may not be deleted")) } else { Ok(()) }
+}
+
+fn check_preconditions(ask: &Ask, options: &Options, found: &Live) -> Outcome<()> {
+    let there = found.value.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
+    // Upstream names the Kind here, not the resource.
+    let about = About::new(ask.kind.group(), ask.kind.kind(), &ask.address.name);
+    if let Some(uid) = options.uid.as_deref().filter(|uid| *uid != there) {
+        return Err(Refusal::conflict(
+            &about,
+            format!("the UID in the precondition ({uid}) does not match the UID in record ({there}). The object might have been deleted and then recreated"),
+        ));
+    }
+    if let Some(version) = options.version.as_deref().filter(|v| *v != found.shown.version.to_string()) {
+        return Err(Refusal::conflict(
+            &about,
+            format!("the ResourceVersion in the precondition ({version}) does not match the ResourceVersion in record ({}). The object might have been modified", found.shown.version),
+        ));
+    }
+    Ok(())
+}
+
+/// Removes or marks. `None`: somebody else was faster. The flag says whether it is gone.
+async fn remove(house: &Arc<House>, ask: &Ask, options: &Options, found: &Live) -> Outcome<Option<(bool, Shown)>> {
+    let kind = &ask.kind;
+    let Some(stored) = found.stored else {
+        return super::derived::delete(house, ask, found, options.grace_s, options.dry).map(Some);
+    };
+    if kind.id == ids::NAMESPACES {
+        return super::namespace::delete(house, ask, found, stored, options.dry).await;
+    }
+    let grace_s = grace_of(house, kind, &found.value, options.grace_s);
+    let has_finalizers = found.value.pointer("/metadata/finalizers").and_then(Value::as_array).is_some_and(|f| !f.is_empty());
+    if grace_s == 0 && !has_finalizers {
+        if options.dry {
+            return Ok(Some((true, found.shown.clone())));
+        }
+        let mut transaction = Transaction {
+            writes: vec![Write { resource: kind.id, key: ask.address.key(), expect: Expect::Version(stored), put: None }],
+        };
+        let orphan = options.dependents == Dependents::Orphan || !options.dependents_given && orphans_by_default(kind);
+        dependents(&house.store.read(), uid_of(&found.value), orphan, &mut transaction);
+        let done = write::commit(house, kind, transaction).await?;
+        return Ok(done.map(|versions| {
+            let version = versions.first().copied().unwrap_or(found.shown.version);
+            (true, marked(kind, found, 0, version))
+        }));
+    }
+    if is_deleting(&found.value) {
+        let shorter = found.value.pointer("/metadata/deletionGracePeriodSeconds").and_then(Value::as_i64).is_some_and(|g| g > grace_s);
+        if !shorter {
+            return Ok(Some((false, found.shown.clone())));
+        }
+    }
+    let new = mark(&found.value, grace_s);
+    if options.dry {
+        return Ok(Some((false, Shown { version: found.shown.version, body: pack(&new, true).into() })));
+    }
+    let version = write::commit_change(house, kind, &found.value, &new, stored).await?;
+    Ok(version.map(|version| (false, Shown { version, body: pack(&new, true).into() })))
+}
+
+fn orphans_by_default(_kind: &Kind) -> bool {
+    false
+}
+
+/// Grace of a deletion in seconds; only Pods that run somewhere have one.
+fn grace_of(house: &House, kind: &Kind, object: &Value, asked: Option<i64>) -> i64 {
+    if kind.id != ids::PODS {
+        return 0;
+    }
+    let ended = matches!(object.pointer("/status/phase").and_then(Value::as_str), Some("Succeeded" | "Failed"));
+    let placed = object.pointer("/spec/nodeName").and_then(Value::as_str).is_some_and(|n| !n.is_empty());
+    let runs = house.store.read().own_sandbox_placed(uid_of(object));
+    if !placed || ended && !runs || !runs {
+        return 0;
+    }
+    let own = object.pointer("/spec/terminationGracePeriodSeconds").and_then(Value::as_i64).unwrap_or(30);
+    asked.unwrap_or(own).max(0)
+}
+
+fn mark(object: &Value, grace_s: i64) -> Value {
+    let mut new = object.clone();
+    let meta = &mut new["metadata"];
+    if meta.get("deletionTimestamp").is_none_or(Value::is_null)
+        && let Some(generation) = meta.get("generation").and_then(Value::as_i64)
+    {
+        meta["generation"] = (generation + 1).into();
+    }
+    let end_s = clock::now_ms() / 1000 + u64::try_from(grace_s).unwrap_or(0);
+    meta["deletionTimestamp"] = clock::rfc3339(end_s).into();
+    meta["deletionGracePeriodSeconds"] = grace_s.into();
+    new
+}
+
+/// The object as the answer to its deletion shows it: Pods carry the marks of it.
+fn marked(kind: &Kind, found: &Live, grace_s: i64, version: u64) -> Shown {
+    if kind.id != ids::PODS {
+        return found.shown.clone();
+    }
+    Shown { version, body: pack(&mark(&found.value, grace_s), true).into() }
+}
+
+/// Kinds whose DELETE answers with the object even when it is gone (api-surface.md 1.8).
+fn answers_with_object(kind: &Kind) -> bool {
+    matches!(
+        (kind.group(), kind.kind()),
+        ("", "Pod" | "Service" | "Namespace" | "ServiceAccount" | "PersistentVolume" | "PersistentVolumeClaim" | "PodTemplate" | "ResourceQuota")
+            | ("storage.k8s.io" | "resource.k8s.io", _)
+    )
+}
+
+fn answer(ask: &Ask, found: &Live, gone: bool, shown: &Shown) -> Outcome<Reply> {
+    if !gone || answers_with_object(&ask.kind) {
+        return reply::object(ask, 200, shown);
+    }
+    let mut details = json!({"name": ask.address.name});
+    if !ask.kind.group().is_empty() {
+        details["group"] = ask.kind.group().into();
+    }
+    details["kind"] = (*ask.kind.resource.plural).into();
+    details["uid"] = found.value["metadata"]["uid"].clone();
+    Ok(reply::success(200, Some(details)))
+}
+
+/// Adds the deletion (or release) of everything that an identity owns, however deep.
+pub fn dependents(core: &Core, owner: u128, orphan: bool, transaction: &mut Transaction) {
+    let mut owners = vec![owner];
+    while let Some(owner) = owners.pop() {
+        for (resource, key) in core.world.documents.owned_by(owner) {
+            if transaction.writes.iter().any(|w| w.resource == *resource && w.key == **key) {
+                continue;
+            }
+            let Some(document) = core.world.documents.get(*resource, key) else { continue };
+            let others = document.owners.iter().any(|o| *o != owner && core.index.of_uid(*o).is_some());
+            let mut object = unpack(&document.body);
+            let write = |put| Write { resource: *resource, key: key.to_string(), expect: Expect::Any, put };
+            if orphan || others {
+                release(&mut object, owner);
+                let owners = document.owners.iter().copied().filter(|o| *o != owner).collect();
+                let put = Put { uid: document.uid, owners, body: pack(&object, true).into() };
+                transaction.writes.push(write(Some(put)));
+                continue;
+            }
+            let has_finalizers = object.pointer("/metadata/finalizers").and_then(Value::as_array).is_some_and(|f| !f.is_empty());
+            let graceful = *resource == ids::PODS && core.own_sandbox_placed(document.uid);
+            if has_finalizers || graceful {
+                if !is_deleting(&object) {
+                    let own = object.pointer("/spec/terminationGracePeriodSeconds").and_then(Value::as_i64).unwrap_or(0);
+                    let new = mark(&object, if graceful { own } else { 0 });
+                    let put = Put { uid: document.uid, owners: document.owners.clone(), body: pack(&new, true).into() };
+                    transaction.writes.push(write(Some(put)));
+                }
+                continue;
+            }
+            transaction.writes.push(write(None));
+            owners.push(document.uid);
+        }
+    }
+}
+
+fn release(object: &mut Value, owner: u128) {
+    let uid = crate::project::name::uid_text(owner);
+    let Some(meta) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return };
+    if let Some(list) = meta.get_mut("ownerReferences").and_then(Value::as_array_mut) {
+        list.retain(|reference| reference.get("uid").and_then(Value::as_str) != Some(&uid));
+        if list.is_empty() {
+            meta.shift_remove("ownerReferences");
+        }
+    }
+}
+
+/// An update that takes the last finalizer off an object under deletion is its end. `None` if it is not that.
+///
+/// # Errors
+/// 503 while stopping.
+pub async fn finish_if_final(house: &House, ask: &Ask, old: &Value, new: &Value, stored: u64) -> Outcome<Option<u64>> {
+    let left = new.pointer("/metadata/finalizers").and_then(Value::as_array).map_or(0, Vec::len);
+    let had = old.pointer("/metadata/finalizers").and_then(Value::as_array).map_or(0, Vec::len);
+    let namespace = ask.kind.id == ids::NAMESPACES;
+    if !is_deleting(new) || left > 0 || had == 0 || namespace || house.store.read().own_sandbox_placed(uid_of(new)) {
+        return Ok(None);
+    }
+    let mut transaction = Transaction {
+        writes: vec![Write { resource: ask.kind.id, key: ask.address.key(), expect: Expect::Version(stored), put: None }],
+    };
+    dependents(&house.store.read(), uid_of(new), false, &mut transaction);
+    let done = write::commit(house, &ask.kind, transaction).await?;
+    Ok(done.and_then(|versions| versions.first().copied()))
+}
+
+/// DELETE of a collection: each object as if deleted by itself; the answer lists what was there.
+///
+/// # Errors
+/// What is wrong with the options or selectors.
+pub async fn delete_collection(house: &Arc<House>, ask: &Ask, body: &[u8]) -> Outcome<Reply> {
+    let options = Options::parse(ask, body)?;
+    let selection = Selection::parse(ask)?;
+    let (items, version) = {
+        let core = house.store.read();
+        (core.items(ask.kind.id, ask.namespace()), core.world.version)
+    };
+    let mut taken = Vec::new();
+    for item in items.into_iter().filter(|item| selection.admits_key(&item.key)) {
+        let body = house.store.read().render(ask.kind.id, &item.key, &item.view);
+        if !selection.matches(&ask.kind, &body) {
+            continue;
+        }
+        let name = item.key.rsplit('/').next().unwrap_or_default().to_owned();
+        let namespace = item.key.split_once('/').map(|(n, _)| n.to_owned()).unwrap_or_default();
+        let one = ask.about_object(&namespace, &name);
+        for _ in 0..5 {
+            let Some(found) = live(house, &one) else { break };
+            if remove(house, &one, &options, &found).await?.is_some() {
+                taken.push(Shown { version: item.version, body });
+                break;
+            }
+        }
+    }
+    reply::list(ask, &ListMeta { version, ..ListMeta::default() }, taken.into_iter())
+}

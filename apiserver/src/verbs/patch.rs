@@ -1,0 +1,142 @@
+//! The four kinds of PATCH body, and what each makes of the live object.
+
+use super::ask::{Ask, FieldValidation};
+use super::intake;
+use super::update::Live;
+use super::write;
+use crate::clock;
+use crate::decode::bytes;
+use crate::status::{Outcome, Refusal};
+use serde_json::Value;
+use skiff_patch::apply::{ApplyError, Write, reset};
+use skiff_patch::{apply, json, merge, strategic};
+use skiff_schema::Gvk;
+
+/// The kind of a patch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PatchKind {
+    /// RFC 6902.
+    Json,
+    /// RFC 7386.
+    Merge,
+    /// Kubernetes' own.
+    Strategic,
+    /// Server-side apply.
+    Apply,
+}
+
+/// A decoded patch.
+pub struct Patch {
+    /// Kind.
+    pub kind: PatchKind,
+    body: Value,
+    force: bool,
+}
+
+impl Patch {
+    /// Decodes a PATCH body.
+    ///
+    /// # Errors
+    /// 415, 400.
+    pub fn decode(ask: &Ask, body: &[u8]) -> Outcome<Patch> {
+        let media = ask.content_type.as_deref().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_owned();
+        let kind = match media.as_str() {
+            "application/json-patch+json" => PatchKind::Json,
+            "application/merge-patch+json" => PatchKind::Merge,
+            "application/strategic-merge-patch+json" if !ask.kind.resource.custom => PatchKind::Strategic,
+            "application/apply-patch+yaml" | "application/apply-patch+json" => PatchKind::Apply,
+            "application/strategic-merge-patch+json" => {
+                return Err(Refusal::media_type(
+                    "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml",
+                ));
+            }
+            _ => {
+                let mut refusal = Refusal::media_type("415: Unsupported Media Type");
+                refusal.details = Some(serde_json::json!({}));
+                return Err(refusal);
+            }
+        };
+        let force = ask.query.flag("force")?;
+        let body = match kind {
+            PatchKind::Apply => bytes::yaml(body).map_err(|e| Refusal::bad_request(format!("error decoding YAML: {}", e.message)))?,
+            _ => bytes::json(body)?,
+        };
+        Ok(Patch { kind, body, force })
+    }
+
+    /// Whether the patch itself says which version it is for.
+    #[must_use]
+    pub fn names_version(&self) -> bool {
+        match self.kind {
+            PatchKind::Json => false,
+            _ => self.body.pointer("/metadata/resourceVersion").and_then(Value::as_str).is_some_and(|v| !v.is_empty()),
+        }
+    }
+
+    /// The patched object.
+    ///
+    /// # Errors
+    /// What the patch cannot do, and what is wrong with the result.
+    pub(super) fn apply(&self, ask: &Ask, live: &Live, validation: FieldValidation) -> Outcome<Value> {
+        let target = live.value.clone();
+        let mut new = match self.kind {
+            PatchKind::Json => json::apply(target, &self.body).map_err(|e| match e.code() {
+                400 => Refusal::bad_request(e.to_string()),
+                413 => Refusal::new(413, "RequestEntityTooLarge", e.to_string()),
+                _ => Refusal { details: Some(serde_json::json!({})), ..Refusal::new(422, "Invalid", e.to_string()) },
+            })?,
+            PatchKind::Merge => merge::apply(target, self.body.clone()).map_err(|e| Refusal::bad_request(e.to_string()))?,
+            PatchKind::Strategic => {
+                let Some((schema, root)) = ask.kind.schema() else { return Err(Refusal::media_type("415: Unsupported Media Type")) };
+                strategic::apply(schema, root, target, self.body.clone())
+                    .map_err(|e| if e.code() == 400 { Refusal::bad_request(e.to_string()) } else { Refusal::internal(e) })?
+            }
+            PatchKind::Apply => return self.server_side(ask, Some(&live.value)),
+        };
+        if !new.is_object() {
+            return Err(Refusal::bad_request("the patched object is no JSON object"));
+        }
+        intake::typed(ask, &ask.kind, &mut new, None, validation)?;
+        Ok(new)
+    }
+
+    /// The object that an apply makes.
+    ///
+    /// # Errors
+    /// As [`Patch::apply`].
+    pub(super) fn apply_new(&self, ask: &Ask) -> Outcome<Value> {
+        self.server_side(ask, None)
+    }
+
+    fn server_side(&self, ask: &Ask, live: Option<&Value>) -> Outcome<Value> {
+        let Some(subject) = write::subject(&ask.kind) else {
+            return Err(Refusal::media_type("415: Unsupported Media Type"));
+        };
+        let manager = ask.field_manager();
+        let api_version = ask.kind.resource.api_version();
+        let now = clock::now_rfc3339();
+        let reset = if ask.address.subresource == "status" { reset::SPEC } else { write::main_reset(&ask.kind) };
+        let write = Write { field_manager: &manager, api_version: &api_version, subresource: &ask.address.subresource, now: &now, reset };
+        let gvk = Gvk::new(ask.kind.group(), &ask.kind.resource.version, ask.kind.kind());
+        let result = apply::apply(subject, &write, &gvk, live, &self.body, self.force);
+        let mut object = result.map_err(|error| refuse(ask, &error))?;
+        intake::typed(ask, &ask.kind, &mut object, None, FieldValidation::Ignore)?;
+        Ok(object)
+    }
+}
+
+fn refuse(_ask: &Ask, error: &ApplyError) -> Refusal {
+    match error {
+        ApplyError::Conflict(conflicts) => {
+            let causes: Vec<Value> = conflicts
+                .causes()
+                .iter()
+                .map(|c| serde_json::json!({"reason": c.reason, "message": c.message, "field": c.field}))
+                .collect();
+            let mut refusal = Refusal::new(409, "Conflict", error.to_string());
+            refusal.details = Some(serde_json::json!({"causes": causes}));
+            refusal
+        }
+        other => Refusal::new(other.code(), other.reason(), other.to_string()),
+    }
+}

@@ -1,0 +1,85 @@
+//! Which objects of a resource a list, watch or deletecollection means: label and field selectors over rendered objects.
+
+use super::ask::Ask;
+use crate::registry::Kind;
+use crate::status::{Outcome, Refusal};
+use crate::store::body::unpack;
+use serde_json::Value;
+use skiff_kinds::show;
+use skiff_schema::select::{FieldRequirement, LabelSelector, parse_field_selector};
+
+/// Both selectors of a request.
+#[derive(Debug, Default)]
+pub struct Selection {
+    labels: Option<LabelSelector>,
+    fields: Vec<FieldRequirement>,
+    /// `metadata.name=x`: only this object can match.
+    pub name: Option<String>,
+}
+
+impl Selection {
+    /// From the query.
+    ///
+    /// # Errors
+    /// 400 with upstream's text.
+    pub fn parse(ask: &Ask) -> Outcome<Selection> {
+        let labels = match ask.query.text("labelSelector") {
+            "" => None,
+            text => Some(LabelSelector::parse(text).map_err(|e| Refusal::bad_request(e.to_string()))?),
+        };
+        let fields = match ask.query.text("fieldSelector") {
+            "" => Vec::new(),
+            text => parse_field_selector(text).map_err(|e| Refusal::bad_request(e.to_string()))?,
+        };
+        let known = show::field_labels(ask.kind.group(), ask.kind.kind());
+        for requirement in &fields {
+            let label = requirement.path.as_str();
+            if !known.contains(&label) {
+                let text = if ask.kind.resource.custom {
+                    show::unknown_custom_field_label(label)
+                } else {
+                    show::unknown_field_label(ask.kind.group(), ask.kind.kind(), label)
+                };
+                return Err(Refusal::bad_request(text));
+            }
+        }
+        let exact = |r: &&FieldRequirement| r.path == "metadata.name" && r.equal;
+        let name = fields.iter().find(exact).map(|r| r.value.to_string()).or_else(|| {
+            // A watch of one object by its path is a selection by name.
+            (!ask.address.name.is_empty()).then(|| ask.address.name.clone())
+        });
+        Ok(Selection { labels: labels.filter(|l| !l.is_everything()), fields, name })
+    }
+
+    /// Nothing is asked for: everything matches without a look.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        self.labels.is_none() && self.fields.is_empty() && self.name.is_none()
+    }
+
+    /// Whether a key can match at all, without a look at the object.
+    #[must_use]
+    pub fn admits_key(&self, key: &str) -> bool {
+        self.name.as_ref().is_none_or(|name| key.rsplit('/').next() == Some(name.as_str()))
+    }
+
+    /// Whether an object matches.
+    #[must_use]
+    pub fn matches(&self, kind: &Kind, body: &[u8]) -> bool {
+        if self.labels.is_none() && self.fields.iter().all(|r| r.path == "metadata.name" && r.equal) {
+            return true;
+        }
+        self.matches_value(kind, &unpack(body))
+    }
+
+    fn matches_value(&self, kind: &Kind, object: &Value) -> bool {
+        let labels = object.pointer("/metadata/labels");
+        if self.labels.as_ref().is_some_and(|selector| !selector.matches_labels(labels)) {
+            return false;
+        }
+        self.fields.iter().all(|requirement| {
+            let value = show::field_value(kind.group(), kind.kind(), object, &requirement.path).unwrap_or_default();
+            (value == requirement.value) == requirement.equal
+        })
+    }
+}
