@@ -17,6 +17,7 @@
 mod cgroup;
 mod env;
 mod facts;
+pub mod fake;
 pub mod image;
 mod ledger;
 mod link;

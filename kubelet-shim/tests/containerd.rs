@@ -149,7 +149,8 @@ async fn a_crash_loop_backs_off() {
     world.control.template(1, pod(container), Material::default()).await;
     let key = world.control.create(1, 1).await;
     let message = world.control.until_waiting(key, "CrashLoopBackOff").await;
-    assert_eq!(message, "back-off 10s restarting failed container=c pod=pod-1-1_ns(00000000-0000-4000-8000-000001000001)");
+    let uid = world.control.uid(key);
+    assert_eq!(message, format!("back-off 10s restarting failed container=c pod=pod-1-1_ns({uid})"));
     let report = world.control.until("two ends", key, |r| r.containers.first().is_some_and(|c| c.restarts == 1)).await;
     match &report.containers[0].last {
         Some(ContainerState::Terminated { exit_code: 3, reason, message, .. }) => {

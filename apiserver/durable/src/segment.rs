@@ -15,7 +15,7 @@ pub(crate) const PREFIX: &str = "log-";
 /// How they end.
 pub(crate) const SUFFIX: &str = ".wal";
 const SPARE: &str = "spare.tmp";
-const ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 /// What a segment repeats from those before it, so that they can go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

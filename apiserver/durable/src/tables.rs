@@ -35,6 +35,11 @@ pub(crate) struct Builder {
     body: Result<Vec<u8>, String>,
 }
 
+/// What the machine did with an entry instead of applying it.
+#[derive(Debug, thiserror::Error)]
+#[error("the machine panicked on entry {0}")]
+struct Panicked(LogId);
+
 impl Tables {
     /// Restores the machine from a snapshot, if there is one. Blocks.
     pub(crate) fn restore(
@@ -67,7 +72,7 @@ impl Tables {
         self.applied
     }
 
-    fn apply_one(&mut self, entry: Entry) -> Result<Vec<u8>, StorageError> {
+    fn apply_one(&mut self, entry: Entry) -> Result<Vec<u8>, Panicked> {
         let bytes = (HEAD_BYTES + payload_bytes(&entry)) as u64;
         let answer = match entry.payload {
             EntryPayload::Blank => Vec::new(),
@@ -80,8 +85,7 @@ impl Tables {
                 // A panic would end openraft's worker in silence and leave proposers waiting for ever. The tables may be half
                 // changed, so the log stops here; the entry stays on disk.
                 let applied = catch_unwind(AssertUnwindSafe(|| self.machine.apply(&payload.0)));
-                let panicked = |_| StorageIoError::apply(entry.log_id, AnyError::error("the machine panicked on an entry"));
-                applied.map_err(panicked)?
+                applied.map_err(|_| Panicked(entry.log_id))?
             }
         };
         self.applied = Some(entry.log_id);
@@ -130,7 +134,12 @@ impl RaftStateMachine<Types> for Tables {
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
-        entries.into_iter().map(|entry| self.apply_one(entry)).collect()
+        let mut answers = Vec::new();
+        for entry in entries {
+            let answer = self.apply_one(entry);
+            answers.push(answer.map_err(|panicked| StorageIoError::apply(panicked.0, AnyError::new(&panicked)))?);
+        }
+        Ok(answers)
     }
 
     /// Takes the machine's bytes here, not in the builder: openraft applies nothing until this returns.

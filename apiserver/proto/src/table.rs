@@ -127,7 +127,7 @@ impl Table {
             return Some(*id);
         }
         let name = OF_EVERY_GROUP.iter().find(|name| **name == kind)?;
-        self.names.iter().find(|(full, _)| full.strip_prefix(META) == Some(*name)).map(|(_, id)| *id)
+        self.names.get(format!("{META}{name}").as_str()).copied()
     }
 
     /// A message. Ids come only from this table and are checked when it is loaded.

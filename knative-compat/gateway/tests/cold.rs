@@ -5,7 +5,7 @@
 mod support;
 
 use skiff_engine::wire::{Load, Route};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use support::app::{self, Crowd};
@@ -91,8 +91,8 @@ async fn samples_count_the_waiting_and_end_with_one_zero() {
     assert_eq!(zeros, 1);
 }
 
-#[tokio::test]
-async fn the_hard_limit_holds_and_the_queue_is_first_come_first_served() {
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_hard_limit_holds() {
     let mut stage = support::stage().await;
     let crowds: Vec<Arc<Crowd>> = (0..3).map(|_| Arc::default()).collect();
     let mut apps = Vec::new();
@@ -113,6 +113,33 @@ async fn the_hard_limit_holds_and_the_queue_is_first_come_first_served() {
         let most = crowd.most.load(Ordering::SeqCst);
         assert!((1..=2).contains(&most), "{most} at a time");
     }
+}
+
+#[tokio::test]
+async fn who_came_first_is_served_first() {
+    let mut stage = support::stage().await;
+    stage.route(|route| route.concurrency_max = 1, &[]).await;
+    let mut users = JoinSet::new();
+    for number in 1..=5_u32 {
+        let address = stage.address;
+        users.spawn(async move {
+            client::get_with(address, "hello.example", &[("x-number", &number.to_string())]).await.status
+        });
+        // It is in the queue once it is reported.
+        assert_eq!(stage.session.cold().await, (1, number));
+    }
+    let order: Arc<Mutex<Vec<String>>> = Arc::default();
+    let seen = order.clone();
+    let app = app::serve(move |request| {
+        seen.lock().unwrap().push(request.headers()["x-number"].to_str().unwrap().to_owned());
+        async { http::Response::new(app::text("done")) }
+    })
+    .await;
+    stage.session.send(support::endpoints(1, &[app])).await;
+    while let Some(status) = users.join_next().await {
+        assert_eq!(status.unwrap().as_u16(), 200);
+    }
+    assert_eq!(*order.lock().unwrap(), ["1", "2", "3", "4", "5"]);
 }
 
 #[tokio::test]

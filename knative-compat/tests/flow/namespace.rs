@@ -96,7 +96,7 @@ impl Namespace {
     }
 
     fn scene(&self) -> Scene<'_> {
-        let state = |d: &&Value| self.lives.get(doc::name(d)).is_some();
+        let state = |d: &&Value| self.lives.contains_key(doc::name(d));
         Scene {
             configurations: self.all(Kind::Configuration),
             revisions: self

@@ -1,6 +1,7 @@
 //! Reads a container's pipes and writes its log file; also tells those who follow or are attached.
 
 use super::{FILE_BYTES_MAX, OLD_FILES, file};
+use crate::runtime::fifo;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -91,9 +92,9 @@ async fn pump(
             _ = stdout.readable() => false,
             _ = errors_readable => false,
         };
-        let mut total = drain(&stdout, false, &mut out, &mut log, &chunks);
+        let mut total = drain(&stdout, false, last, &mut out, &mut log, &chunks);
         if let Some(pipe) = &stderr {
-            total += drain(pipe, true, &mut err, &mut log, &chunks);
+            total += drain(pipe, true, last, &mut err, &mut log, &chunks);
         }
         if last {
             out.end(&mut log);
@@ -109,17 +110,21 @@ async fn pump(
     }
 }
 
-fn drain(pipe: &Receiver, stderr: bool, lines: &mut Lines, log: &mut Log, chunks: &broadcast::Sender<Chunk>) -> usize {
+fn drain(pipe: &Receiver, stderr: bool, last: bool, lines: &mut Lines, log: &mut Log, chunks: &broadcast::Sender<Chunk>) -> usize {
     let mut buffer = [0u8; 16 << 10];
     let mut total = 0;
-    while let Ok(count @ 1..) = pipe.try_read(&mut buffer) {
+    loop {
+        let count = if last { fifo::read_now(pipe, &mut buffer) } else { pipe.try_read(&mut buffer).unwrap_or(0) };
+        if count == 0 {
+            break;
+        }
         lines.push(&buffer[..count], log);
         total += count;
         if chunks.receiver_count() > 0 {
             chunks.send(Chunk { stderr, bytes: Arc::from(&buffer[..count]) }).ok();
         }
         // The other pipe and the followers get a turn.
-        if total > 256 << 10 {
+        if !last && total > 256 << 10 {
             break;
         }
     }

@@ -137,9 +137,9 @@ pub async fn run(
     match ended {
         Ok(code) => {
             exec.delete().await;
-            drain(&exec.stdout, &mut output);
+            rest(&exec.stdout, &mut output);
             if let Some(stderr) = &exec.stderr {
-                drain(stderr, &mut output);
+                rest(stderr, &mut output);
             }
             output.truncate(OUTPUT_BYTES_MAX);
             Ok(Some((code, String::from_utf8_lossy(&output).into_owned())))
@@ -172,7 +172,19 @@ async fn collect(exec: &mut Exec, output: &mut Vec<u8>) -> u32 {
 fn drain(pipe: &Receiver, output: &mut Vec<u8>) {
     let mut chunk = [0u8; 4096];
     while let Ok(count @ 1..) = pipe.try_read(&mut chunk) {
-        let room = OUTPUT_BYTES_MAX.saturating_sub(output.len());
-        output.extend_from_slice(&chunk[..count.min(room)]);
+        keep(&chunk[..count], output);
     }
+}
+
+/// As [`drain`], after the end.
+fn rest(pipe: &Receiver, output: &mut Vec<u8>) {
+    let mut chunk = [0u8; 4096];
+    while let count @ 1.. = fifo::read_now(pipe, &mut chunk) {
+        keep(&chunk[..count], output);
+    }
+}
+
+fn keep(bytes: &[u8], output: &mut Vec<u8>) {
+    let room = OUTPUT_BYTES_MAX.saturating_sub(output.len());
+    output.extend_from_slice(&bytes[..bytes.len().min(room)]);
 }

@@ -24,6 +24,12 @@ pub fn writer(path: &Path) -> io::Result<Sender> {
     OpenOptions::new().read_write(true).open_sender(path)
 }
 
+/// Reads what is in the pipe at this moment, past tokio's record of readiness, which may lag behind: for the last look after
+/// a process has ended. 0 if there is nothing.
+pub fn read_now(pipe: &Receiver, buffer: &mut [u8]) -> usize {
+    nix::unistd::read(pipe, buffer).unwrap_or(0)
+}
+
 /// The pipes of one process, below a directory of their own; removed when dropped if `owned`.
 pub struct Pipes {
     pub dir: PathBuf,

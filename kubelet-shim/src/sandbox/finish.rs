@@ -57,7 +57,8 @@ impl Ending {
             signal: 0,
             reason: reason.to_owned(),
             message: self.message(code),
-            started_ms: self.started_ms,
+            // A short run can end before the start was noticed.
+            started_ms: self.started_ms.min(self.finished_ms),
             finished_ms: self.finished_ms,
             container_id: self.id,
         }

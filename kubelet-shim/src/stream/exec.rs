@@ -4,6 +4,7 @@ use super::{DATA_BYTES, end, put};
 use crate::link::{Frames, LinkError};
 use crate::node::{Live, Node};
 use crate::runtime::exec::{self, Command, Exec};
+use crate::runtime::fifo;
 use bytes::Bytes;
 use futures::stream::{SplitSink, SplitStream};
 use futures::StreamExt;
@@ -26,9 +27,9 @@ pub async fn serve(node: &Node, mut frames: Frames, live: &Live, argv: &[String]
     match result {
         Ok(code) => {
             exec.delete().await;
-            drain(&mut sink, &exec.stdout, StreamFrame::Stdout).await?;
+            rest(&mut sink, &exec.stdout, StreamFrame::Stdout).await?;
             if let Some(stderr) = &exec.stderr {
-                drain(&mut sink, stderr, StreamFrame::Stderr).await?;
+                rest(&mut sink, stderr, StreamFrame::Stderr).await?;
             }
             end(&mut sink, StreamExit::Code(i32::try_from(code).unwrap_or(255))).await
         }
@@ -65,6 +66,15 @@ async fn output(
 async fn drain(sink: &mut SplitSink<Frames, Bytes>, pipe: &Receiver, frame: fn(Vec<u8>) -> StreamFrame) -> Result<(), LinkError> {
     let mut buffer = vec![0; DATA_BYTES];
     while let Ok(count @ 1..) = pipe.try_read(&mut buffer) {
+        put(sink, &frame(buffer[..count].to_vec())).await?;
+    }
+    Ok(())
+}
+
+/// As [`drain`], after the end.
+async fn rest(sink: &mut SplitSink<Frames, Bytes>, pipe: &Receiver, frame: fn(Vec<u8>) -> StreamFrame) -> Result<(), LinkError> {
+    let mut buffer = vec![0; DATA_BYTES];
+    while let count @ 1.. = fifo::read_now(pipe, &mut buffer) {
         put(sink, &frame(buffer[..count].to_vec())).await?;
     }
     Ok(())

@@ -45,6 +45,7 @@ pub struct Control {
     state: Arc<Mutex<State>>,
     changed: Arc<Notify>,
     next: std::sync::atomic::AtomicU64,
+    network: u32,
 }
 
 fn framed(io: TlsStream<TcpStream>) -> Frames {
@@ -72,6 +73,7 @@ impl Control {
             state: Arc::default(),
             changed: Arc::default(),
             next: std::sync::atomic::AtomicU64::new(1),
+            network,
         };
         let (state, changed) = (control.state.clone(), control.changed.clone());
         let acceptor = TlsAcceptor::from(Arc::new(config));
@@ -125,11 +127,16 @@ impl Control {
             generation: 1,
             slot: u16::try_from(seq + 2).expect("slot"),
             name: format!("pod-{revision}-{seq}"),
-            uid: format!("00000000-0000-4000-8000-{revision:06}{seq:06}"),
+            uid: self.uid(key),
             decided_ms: 0,
         };
         self.order(Order::Create(vec![create])).await;
         key
+    }
+
+    /// Uids of worlds that live at the same time must differ: runc keeps its state by container id for the whole machine.
+    pub fn uid(&self, key: SandboxKey) -> String {
+        format!("{:08x}-0000-4000-8000-{:06}{:06}", self.network, key.revision, key.seq)
     }
 
     pub async fn delete(&self, key: SandboxKey, grace_seconds: u32) {

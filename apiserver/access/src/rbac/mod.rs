@@ -14,6 +14,7 @@ mod rule;
 mod tests;
 
 pub use book::RoleBook;
+pub(crate) use refusal::quoted;
 pub use refusal::{forbidden_message, forbidden_text};
 pub use rule::Rule;
 

@@ -1,5 +1,0 @@
-//! stub
-/// c
-pub struct Check;
-/// i
-pub struct Impersonation;
