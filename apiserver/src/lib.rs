@@ -6,6 +6,7 @@
 
 pub mod admit;
 pub mod agents;
+mod bootstrap;
 pub mod clock;
 pub mod decode;
 pub mod listen;

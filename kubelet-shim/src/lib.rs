@@ -113,7 +113,6 @@ async fn serve(settings: Settings, tls: Arc<rustls::ClientConfig>) -> anyhow::Re
     let (ready, live) = oneshot::channel();
     tokio::spawn(events::follow(runtime, node.execs.clone(), seen, ready));
     live.await.context("containerd events")?;
-    tokio::spawn(node.network.clone().keep_ready());
     // A missing task is known from the list, so no event between the two is lost: the subscription came first.
     let mut taken = sandbox::recover(&node).await;
     while let Err(error) = &taken {
@@ -121,6 +120,10 @@ async fn serve(settings: Settings, tls: Arc<rustls::ClientConfig>) -> anyhow::Re
         tokio::time::sleep(CONNECT_PAUSE).await;
         taken = sandbox::recover(&node).await;
     }
+    // Only now: taking over sweeps away the namespaces that nobody owns.
+    tokio::spawn(node.network.clone().keep_ready());
+    let services = node.clone();
+    tokio::spawn(async move { services.services.keep().await });
     tracing::info!(sandboxes = taken.unwrap_or(0), "node is up");
     tokio::spawn(node.clone().watch(events));
     link::session::keep(node, tls).await;

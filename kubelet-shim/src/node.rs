@@ -6,7 +6,7 @@ use crate::ledger::{Entry, Journal, Record, Verdict};
 use crate::link::LinkError;
 use crate::link::outbox::Outbox;
 use crate::log::Output;
-use crate::network::{Network, Range};
+use crate::network::{Network, Range, Services};
 use crate::pod::Pod;
 use crate::runtime::events::{ExecWaits, Seen};
 use crate::runtime::images::Images;
@@ -65,6 +65,7 @@ pub struct Node {
     pub images: Images,
     pub execs: ExecWaits,
     pub network: Arc<Network>,
+    pub services: Services,
     pub outbox: Outbox,
     pub starts: Semaphore,
     /// Capabilities that can be given here.
@@ -94,6 +95,7 @@ impl Node {
             images: Images::default(),
             execs: ExecWaits::default(),
             outbox: Outbox::default(),
+            services: Services::new(&settings.bridge),
             sandboxes: Mutex::default(),
             live: Mutex::default(),
             containers: Mutex::default(),
@@ -148,8 +150,7 @@ impl Node {
                 }
             }
             Order::Open { stream, request } => drop(tokio::spawn(stream::serve(self.clone(), stream, request))),
-            // Service addresses are reached through the gateway on this node's own route; see the crate's notes.
-            Order::Service(rule) => tracing::debug!(cluster_ip = rule.cluster_ip, "service rules are not applied by this agent"),
+            Order::Service(rule) => self.services.put(rule),
             Order::Ping => {}
         }
         Ok(())
@@ -159,6 +160,7 @@ impl Node {
         if let Err(error) = self.network.set_range(Range { network, prefix }).await {
             tracing::error!(%error, "no pod network");
         }
+        self.services.set_range(Range { network, prefix });
     }
 
     async fn template(&self, template: Template) {

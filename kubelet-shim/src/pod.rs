@@ -29,6 +29,7 @@ part!(Spec {
     termination_grace_period_seconds: Option<u32>,
     host_network: bool,
     #[serde(rename = "hostPID")] host_pid: bool,
+    #[serde(rename = "hostIPC")] host_ipc: bool,
     share_process_namespace: bool,
     hostname: String,
     subdomain: String,
@@ -54,7 +55,9 @@ part!(Security {
     capabilities: Capabilities,
     sysctls: Vec<Pair>,
     proc_mount: String,
+    seccomp_profile: Profile,
 });
+part!(Profile { r#type: String });
 part!(Capabilities { add: Vec<String>, drop: Vec<String> });
 part!(Container {
     name: String,
@@ -156,6 +159,20 @@ impl Pod {
             (if c.restart_policy == "Always" { Role::Sidecar } else { Role::Init }, c)
         });
         init.chain(self.spec.containers.iter().map(|c| (Role::Main, c)))
+    }
+
+    /// What the pod asks for and this node cannot give, by field name.
+    pub fn unsupported(&self) -> Option<&'static str> {
+        let profile = |s: &Security| s.seccomp_profile.r#type == "Localhost";
+        if self.spec.share_process_namespace {
+            Some("spec.shareProcessNamespace")
+        } else if self.spec.host_ipc {
+            Some("spec.hostIPC")
+        } else if profile(&self.spec.security_context) || self.containers().any(|(_, c)| profile(&c.security_context)) {
+            Some("securityContext.seccompProfile.type Localhost")
+        } else {
+            None
+        }
     }
 
     /// Seconds between the stop signal and the kill where nobody says otherwise.

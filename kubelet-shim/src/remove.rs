@@ -19,6 +19,7 @@ pub async fn remove_everything(settings: &Settings) -> anyhow::Result<()> {
     }
     let network = Network::new(settings.netns_dir(), &settings.bridge, 0)?;
     network.remove().await;
+    crate::network::Services::new(&settings.bridge).remove().await;
     for pod in std::fs::read_dir(settings.dir.join("pods")).into_iter().flatten().flatten() {
         volume::tear_down(&pod.path());
     }

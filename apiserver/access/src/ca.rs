@@ -16,13 +16,8 @@ const VALIDITY_S: u64 = 3650 * DAY_S;
 /// Certificates begin a little before now, for clients whose clocks run behind.
 const BACKDATED_S: u64 = 60 * 60;
 /// The names pods know the server by.
-const SERVICE_NAMES: [&str; 5] = [
-    "kubernetes",
-    "kubernetes.default",
-    "kubernetes.default.svc",
-    "kubernetes.default.svc.cluster.local",
-    "localhost",
-];
+const SERVICE_NAMES: [&str; 5] =
+    ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local", "localhost"];
 
 /// Why a certificate could not be made or read.
 #[derive(Debug, thiserror::Error)]

@@ -155,13 +155,7 @@ impl Decoder {
         Ok(())
     }
 
-    fn entry(
-        self,
-        field: &'static Field,
-        bytes: &[u8],
-        depth: u32,
-        into: &mut Map<String, Value>,
-    ) -> Result<(), ProtoError> {
+    fn entry(self, field: &'static Field, bytes: &[u8], depth: u32, into: &mut Map<String, Value>) -> Result<(), ProtoError> {
         let mut key = String::new();
         let mut value = None;
         let mut reader = Reader::new(bytes, field.name);
@@ -181,13 +175,7 @@ impl Decoder {
     }
 
     /// One value of a field, as it stands: whether it is kept is decided by who asks.
-    fn value(
-        self,
-        field: &'static Field,
-        wire: u8,
-        reader: &mut Reader<'_>,
-        depth: u32,
-    ) -> Result<Value, ProtoError> {
+    fn value(self, field: &'static Field, wire: u8, reader: &mut Reader<'_>, depth: u32) -> Result<Value, ProtoError> {
         let name = field.name;
         Ok(match field.kind {
             Kind::Bool => Value::Bool(number(reader, wire, name)? != 0),

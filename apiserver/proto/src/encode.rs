@@ -79,13 +79,7 @@ impl Encoder {
         self.value(field, field.number, &Value::Null, depth, out)
     }
 
-    fn list(
-        self,
-        field: &'static Field,
-        given: Option<&Value>,
-        depth: u32,
-        out: &mut Vec<u8>,
-    ) -> Result<(), ProtoError> {
+    fn list(self, field: &'static Field, given: Option<&Value>, depth: u32, out: &mut Vec<u8>) -> Result<(), ProtoError> {
         let items = match given {
             None => return Ok(()),
             Some(Value::Array(items)) => items,
@@ -94,13 +88,7 @@ impl Encoder {
         items.iter().try_for_each(|item| self.value(field, field.number, item, depth, out))
     }
 
-    fn map(
-        self,
-        field: &'static Field,
-        given: Option<&Value>,
-        depth: u32,
-        out: &mut Vec<u8>,
-    ) -> Result<(), ProtoError> {
+    fn map(self, field: &'static Field, given: Option<&Value>, depth: u32, out: &mut Vec<u8>) -> Result<(), ProtoError> {
         let entries = match given {
             None => return Ok(()),
             Some(Value::Object(entries)) => entries,
@@ -120,14 +108,7 @@ impl Encoder {
     }
 
     /// One value as field `number`; null is the type's empty value.
-    fn value(
-        self,
-        field: &'static Field,
-        number: u32,
-        value: &Value,
-        depth: u32,
-        out: &mut Vec<u8>,
-    ) -> Result<(), ProtoError> {
+    fn value(self, field: &'static Field, number: u32, value: &Value, depth: u32, out: &mut Vec<u8>) -> Result<(), ProtoError> {
         let name = field.name;
         match field.kind {
             Kind::String | Kind::Bytes | Kind::Bool | Kind::Int32 | Kind::Int64 | Kind::Double => {

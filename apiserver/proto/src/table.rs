@@ -13,9 +13,8 @@ static TABLE: OnceLock<Table> = OnceLock::new();
 
 const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.";
 /// Kinds that every group registers under its own versions.
-const OF_EVERY_GROUP: [&str; 8] = [
-    "DeleteOptions", "ListOptions", "GetOptions", "CreateOptions", "UpdateOptions", "PatchOptions", "WatchEvent", "Status",
-];
+const OF_EVERY_GROUP: [&str; 8] =
+    ["DeleteOptions", "ListOptions", "GetOptions", "CreateOptions", "UpdateOptions", "PatchOptions", "WatchEvent", "Status"];
 /// Kinds that no published schema lists.
 const EXTRA: [(&str, &str, &str); 5] = [
     ("meta.k8s.io/v1", "PartialObjectMetadata", "io.k8s.apimachinery.pkg.apis.meta.v1.PartialObjectMetadata"),
@@ -190,9 +189,10 @@ fn load(text: &'static str, built: &BuiltIn) -> Table {
 fn parse_field(line: &'static str, messages: usize) -> Option<Field> {
     let mut words = line.split(' ');
     let (number, name, code) = (words.next()?.parse().ok()?, words.next()?, words.next()?);
-    let (code, presence) = match code.strip_suffix('?') {
-        Some(code) => (code, Presence::Pointer),
-        None => (code, Presence::Unknown),
+    let (code, presence) = match (code.strip_suffix('?'), code.strip_suffix('!')) {
+        (Some(code), _) => (code, Presence::Pointer),
+        (None, Some(code)) => (code, Presence::Value),
+        (None, None) => (code, Presence::Unknown),
     };
     let (shape, code) = match code.split_at_checked(1)? {
         ("[", rest) => (Shape::List, rest),
@@ -267,10 +267,7 @@ fn index(message: &mut Message) {
     }
 }
 
-fn kinds(
-    names: &HashMap<&'static str, MessageId>,
-    built: &BuiltIn,
-) -> HashMap<Box<str>, HashMap<Box<str>, MessageId>> {
+fn kinds(names: &HashMap<&'static str, MessageId>, built: &BuiltIn) -> HashMap<Box<str>, HashMap<Box<str>, MessageId>> {
     let mut kinds: HashMap<Box<str>, HashMap<Box<str>, MessageId>> = HashMap::new();
     let mut add = |version: &str, kind: &str, name: &str| {
         if let Some(id) = names.get(name) {

@@ -11,7 +11,8 @@ The table: `M name` opens a message, named as its type is published; `number nam
 b bool, i int32, l int64, d double, y bytes, q quantity, o int-or-string, t time, u micro time, v duration, r raw JSON in
 a RawExtension, w an object in a RawExtension, j raw JSON of a type of its own, x a list of strings in a message of its
 own, @N message number N, A@N B@N S@N a schema or a list, a boolean, a list of strings; before it [ for repeated, { for a
-map, ~ for a struct that JSON does not nest. A trailing ? marks a pointer where skiff-schema knows no Go side.
+map, ~ for a struct that JSON does not nest. A trailing ? marks a pointer and ! a value where skiff-schema
+knows no Go side.
 """
 import sys
 
@@ -135,5 +136,7 @@ for message in order:
     print("M", published(message))
     for number, name, type_, label in sorted(MESSAGES.get(message, [])):
         name, prefix, full = field(message, name, type_, label)
-        pointer = "?" if (message.rpartition(".")[2], name) in POINTERS and published(message) not in TYPES else ""
-        print(f"{number} {name} {prefix}{code(message, name, full, numbers)}{pointer}")
+        go = ""
+        if message in EXTRA and not prefix:
+            go = "?" if (message.rpartition(".")[2], name) in POINTERS else "!"
+        print(f"{number} {name} {prefix}{code(message, name, full, numbers)}{go}")

@@ -1,6 +1,7 @@
 //! Headers and certificate to a user (api-surface.md 1.16): certificate, static token, ServiceAccount token, then anonymous.
 
 use crate::clock;
+use crate::decode::Target;
 use crate::project::name;
 use crate::registry::ids;
 use crate::status::{About, Outcome, Refusal};
@@ -55,11 +56,11 @@ pub fn token_user(house: &House, token: &str, audiences: &[&str]) -> Option<(Use
     if let Some(user) = house.tokens.find(token) {
         return Some((user.clone(), None));
     }
-    let claims = house.keys.verify(token, clock::now_ms() / 1000, audiences).ok()?;
+    let claims = house.keys.verify(token, i64::try_from(clock::now_ms() / 1000).ok()?, audiences).ok()?;
     let core = house.store.read();
-    let key = format!("{}/{}", claims.namespace, claims.service_account.0);
+    let key = format!("{}/{}", claims.namespace, claims.name);
     let account = core.world.documents.get(ids::SERVICE_ACCOUNTS, &key)?;
-    if name::uid_text(account.uid) != claims.service_account.1 {
+    if name::uid_text(account.uid) != claims.uid {
         return None;
     }
     if let Some((pod, uid)) = &claims.pod {
@@ -76,30 +77,41 @@ pub fn token_user(house: &House, token: &str, audiences: &[&str]) -> Option<(Use
 /// The user that a request wants to act as, if it may.
 ///
 /// # Errors
-/// 403 if it may not, 500 for headers without a user.
-pub fn impersonated(house: &House, user: User, headers: &HeaderMap) -> Outcome<User> {
+/// 403 if it may not, 400 for headers without a user.
+pub fn impersonated(house: &House, user: User, method: &http::Method, uri: &http::Uri, headers: &HeaderMap) -> Outcome<User> {
     if !headers.keys().any(|k| k.as_str().starts_with("impersonate-")) {
         return Ok(user);
     }
     let pairs = headers.iter().filter_map(|(k, v)| Some((k.as_str(), v.to_str().ok()?)));
-    let Some(wanted) = impersonate::requested(pairs).map_err(Refusal::internal)? else { return Ok(user) };
-    let roles = house.roles.read();
-    for check in &wanted.checks {
-        let asked = Attributes {
+    let Some(wanted) = impersonate::requested(pairs).map_err(Refusal::bad_request)? else { return Ok(user) };
+    let target = Target::parse(uri.path());
+    let lower = method.as_str().to_ascii_lowercase();
+    let asked = match &target {
+        Target::Path(path) => Attributes {
             user: &user,
-            verb: "impersonate",
-            group: &check.group,
-            resource: &check.resource,
-            subresource: &check.subresource,
-            name: &check.name,
-            namespace: &check.namespace,
+            verb: &lower,
+            group: "",
+            resource: "",
+            subresource: "",
+            name: "",
+            namespace: "",
+            path: Some(path),
+        },
+        Target::Resource(address) => Attributes {
+            user: &user,
+            verb: super::authorize::verb(method, address, uri.query().is_some_and(|q| q.contains("watch="))),
+            group: &address.group,
+            resource: &address.resource,
+            subresource: &address.subresource,
+            name: &address.name,
+            namespace: &address.namespace,
             path: None,
-        };
-        let decision = roles.authorize(&asked);
-        if !decision.allowed {
-            let about = About::new(&check.group, &check.resource, &check.name);
-            return Err(Refusal::forbidden(&about, skiff_access::forbidden_text(&asked)));
-        }
-    }
-    Ok(wanted.user)
+        },
+    };
+    let granted = wanted.decide(&house.roles.read(), &asked);
+    granted.map(|granted| granted.user).map_err(|refusal| {
+        let mut answer = Refusal::forbidden(&About::new(&refusal.group, &refusal.resource, &refusal.name), "");
+        answer.message = refusal.message;
+        answer
+    })
 }

@@ -9,7 +9,7 @@ mod node;
 mod session;
 mod streams;
 
-pub use streams::{SideStream, Streams};
+pub use streams::{Incoming, Outgoing, SideStream, Streams, copy_raw};
 
 use crate::registry::ids;
 use crate::store::{Core, Outbox};

@@ -2,7 +2,6 @@
 
 use super::session::{Frames, Sink, split};
 use super::{Agents, NodeNotes, NodeSession, POD_PREFIX, SERVICE_NETWORK, SERVICE_PREFIX, material, pod_network};
-use crate::registry::ids;
 use crate::verbs::house::House;
 use hyper::upgrade::Upgraded;
 use parking_lot::Mutex;
@@ -107,7 +106,9 @@ impl Agents {
             }
             self.send_orders(&house, &mut sink, &notes.orders, &mut known).await?;
             for key in &notes.services {
-                if let Some(rule) = material::service_rule(&house.store.read(), key) {
+                // The look at the tables ends before the wire is awaited.
+                let rule = material::service_rule(&house.store.read(), key);
+                if let Some(rule) = rule {
                     sink.put(&wire::Order::Service(rule)).await?;
                 }
             }
@@ -193,10 +194,4 @@ async fn receive<R: AsyncRead + Unpin>(house: &House, frames: &mut Frames<R>, nu
             Report::Full(..) => tracing::warn!(node = name, "a second full report in one session is ignored"),
         }
     }
-}
-
-/// Whether a resource's change matters to nodes; used by tests.
-#[must_use]
-pub const fn is_material(resource: skiff_engine::record::ResourceId) -> bool {
-    matches!(resource, ids::CONFIG_MAPS | ids::SECRETS)
 }

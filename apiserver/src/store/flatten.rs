@@ -251,7 +251,7 @@ fn shape_of(pod: &Value, replaced: bool) -> Shape {
     let amount = |container: &Value, name: &str, unit: u64| -> u64 {
         let resources = container.get("resources");
         let text = ["requests", "limits"].iter().find_map(|k| resources?.get(k)?.get(name)?.as_str());
-        let Some(quantity) = text.and_then(|t| Quantity::parse(t).ok()) else { return 0 };
+        let Some(quantity) = text.and_then(|t| t.parse::<Quantity>().ok()) else { return 0 };
         let milli = quantity.milli().max(0);
         if unit == 1 { u64::try_from(milli).unwrap_or(u64::MAX) } else { u64::try_from(milli / 1000).unwrap_or(u64::MAX).div_ceil(unit) }
     };

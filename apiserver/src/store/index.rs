@@ -120,7 +120,7 @@ impl Index {
     /// Forgets a revision.
     pub fn drop_template(&mut self, serial: u32) {
         if let Some(template) = self.templates.remove(&serial) {
-            self.by_prefix.remove(template.prefix_key());
+            self.by_prefix.remove(template.prefix_key().as_str());
         }
         self.unmatch(serial);
     }

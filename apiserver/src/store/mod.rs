@@ -66,6 +66,11 @@ impl Store {
         let _ = self.outbox.set(outbox);
     }
 
+    /// The replay is over; see [`Core::begin`].
+    pub fn begin(&self, now_ms: u64, settle_ms: u64) {
+        self.core.write().begin(now_ms, settle_ms);
+    }
+
     /// A look at the tables. Short: writers wait meanwhile.
     pub fn read(&self) -> RwLockReadGuard<'_, Core> {
         self.core.read()

@@ -7,7 +7,7 @@ use crate::status::{Outcome, Refusal};
 use crate::store::body::unpack;
 use serde_json::Value;
 use skiff_access::RoleKind;
-use skiff_engine::record::ResourceId;
+use skiff_engine::record::{Document, ResourceId};
 
 /// The kind of an RBAC resource.
 #[must_use]
@@ -48,24 +48,22 @@ pub fn check_escalation(house: &House, ask: &Ask, object: &Value) -> Outcome<()>
     }
 }
 
-/// Brings the book up to date with the documents that changed.
-pub fn follow(house: &House, outcome: &[(ResourceId, Box<str>)]) {
-    for (resource, key) in outcome {
-        let Some(kind) = role_kind(*resource) else { continue };
-        let document = house.store.read().world.documents.get(*resource, key).cloned();
-        let mut roles = house.roles.write();
-        match document {
-            Some(document) => roles.put(kind, key, &unpack(&document.body)),
-            None => roles.remove(kind, key),
-        }
+/// Brings the book up to date with a document that changed.
+pub fn follow(house: &House, resource: ResourceId, key: &str, after: Option<&Document>) {
+    let Some(kind) = role_kind(resource) else { return };
+    let mut roles = house.roles.write();
+    match after {
+        Some(document) => roles.put(kind, key, &unpack(&document.body)),
+        None => roles.remove(kind, key),
     }
 }
 
 /// Reads all RBAC documents, at the start.
 pub fn load(house: &House) {
+    let core = house.store.read();
     for resource in [ids::CLUSTER_ROLES, ids::ROLES, ids::CLUSTER_ROLE_BINDINGS, ids::ROLE_BINDINGS] {
-        let keys: Vec<(ResourceId, Box<str>)> =
-            house.store.read().world.documents.table(resource).keys().map(|k| (resource, k.clone())).collect();
-        follow(house, &keys);
+        for (key, document) in core.world.documents.table(resource) {
+            follow(house, resource, key, Some(document));
+        }
     }
 }

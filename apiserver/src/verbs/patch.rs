@@ -131,7 +131,7 @@ fn refuse(_ask: &Ask, error: &ApplyError) -> Refusal {
             let causes: Vec<Value> = conflicts
                 .causes()
                 .iter()
-                .map(|c| serde_json::json!({"reason": c.reason, "message": c.message, "field": c.field}))
+                .map(|c| serde_json::json!({"reason": "FieldManagerConflict", "message": c.message, "field": c.field}))
                 .collect();
             let mut refusal = Refusal::new(409, "Conflict", error.to_string());
             refusal.details = Some(serde_json::json!({"causes": causes}));

@@ -7,6 +7,7 @@ use crate::Gate;
 use crate::revision::Revision;
 use parking_lot::Mutex;
 use skiff_engine::wire::{Load, LoadSample};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -14,6 +15,8 @@ use tokio::sync::mpsc;
 
 /// Messages to the control plane that may wait to be written; further ones are dropped and counted.
 const LOADS_MAX: usize = 16_384;
+/// A revision without traffic for so long gives up its idle connections, microseconds.
+const REST_US: u64 = 60_000_000;
 /// Samples in one frame.
 const SAMPLES_PER_FRAME_MAX: usize = 4_096;
 
@@ -72,6 +75,8 @@ struct Count {
     arrived: u32,
     /// In [`Meters`].
     listed: bool,
+    /// In [`Meters`], to give up its connections.
+    resting: bool,
 }
 
 impl Count {
@@ -135,12 +140,30 @@ impl Drop for Visit {
     }
 }
 
-/// Revisions with traffic.
+/// Revisions with traffic. Each is listed at most once, which bounds the lists.
 #[derive(Default)]
 pub(crate) struct Meters(Mutex<Vec<Arc<Revision>>>);
 
+/// Revisions that fell silent, with the time when that has lasted long enough.
+type Resting = VecDeque<(u64, Arc<Revision>)>;
+
+/// Closes the idle connections of revisions whose rest is over and was not disturbed.
+fn rest(resting: &mut Resting, now_us: u64) {
+    while resting.front().is_some_and(|(due_us, _)| *due_us <= now_us) {
+        let Some((_, revision)) = resting.pop_front() else { return };
+        let disturbed = {
+            let mut count = revision.meter.0.lock();
+            count.resting = false;
+            count.listed
+        };
+        if !disturbed {
+            revision.slots().iter().for_each(|slot| slot.pool.close_idle());
+        }
+    }
+}
+
 impl Meters {
-    fn samples(&self, now_us: u64, period_us: u64) -> Vec<LoadSample> {
+    fn samples(&self, now_us: u64, period_us: u64, resting: &mut Resting) -> Vec<LoadSample> {
         let listed = std::mem::take(&mut *self.0.lock());
         let mut samples = Vec::with_capacity(listed.len());
         let mut still = Vec::with_capacity(listed.len());
@@ -149,6 +172,8 @@ impl Meters {
             samples.push(LoadSample { revision: revision.number, concurrency_milli, rps_milli });
             if !silent {
                 still.push(revision);
+            } else if !std::mem::replace(&mut revision.meter.0.lock().resting, true) {
+                resting.push_back((now_us + REST_US, revision));
             }
         }
         self.0.lock().append(&mut still);
@@ -166,11 +191,12 @@ pub(crate) async fn run(gate: Arc<Gate>) {
     let mut ticks = tokio::time::interval(Duration::from_secs(1));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     ticks.tick().await;
-    let mut last_us = crate::now_us();
+    let (mut last_us, mut resting) = (crate::now_us(), Resting::default());
     loop {
         ticks.tick().await;
         let now_us = crate::now_us();
-        let samples = gate.meters.samples(now_us, now_us - last_us);
+        let samples = gate.meters.samples(now_us, now_us - last_us, &mut resting);
+        rest(&mut resting, now_us);
         last_us = now_us;
         for part in samples.chunks(SAMPLES_PER_FRAME_MAX) {
             gate.uplink.send(Load::Samples(part.to_vec()));

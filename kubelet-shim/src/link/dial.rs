@@ -29,7 +29,7 @@ pub enum LinkError {
     Request(#[from] http::Error),
     #[error("refused with status {0}")]
     Refused(StatusCode),
-    #[error("no answer within {DIAL_TIME_MAX:?}")]
+    #[error("no answer in time")]
     Silent,
     #[error("frame is not readable: {0}")]
     Frame(#[from] postcard::Error),

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// Distance of heartbeats.
 const BEAT: Duration = Duration::from_secs(10);
-/// A session on which nothing came for so long is dead: the control plane pings, and TCP alone takes minutes to notice.
+/// A session on which the control plane pinged, and then nothing came for so long, is dead; TCP alone takes minutes to notice.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// First and longest wait before dialling again.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
@@ -38,7 +38,9 @@ pub async fn keep(node: Arc<Node>, tls: Arc<ClientConfig>) {
 }
 
 async fn send(frames: &mut Frames, report: &Report) -> Result<(), LinkError> {
-    frames.send(Bytes::from(postcard::to_allocvec(report)?)).await?;
+    let frame = Bytes::from(postcard::to_allocvec(report)?);
+    // A peer that takes nothing any more is as good as gone.
+    tokio::time::timeout(SILENCE_MAX, frames.send(frame)).await.map_err(|_| LinkError::Silent)??;
     Ok(())
 }
 
@@ -52,14 +54,18 @@ async fn session(node: &Arc<Node>, mut frames: Frames) -> Result<(), LinkError> 
         None => return Ok(()),
     }
     let mut beat = tokio::time::interval(BEAT);
-    let mut heard = tokio::time::Instant::now();
+    // Set by the first ping: from then on silence means that the other side is gone.
+    let mut pinged: Option<tokio::time::Instant> = None;
     loop {
         tokio::select! {
             frame = frames.next() => {
                 let Some(frame) = frame.transpose()? else { return Ok(()) };
-                heard = tokio::time::Instant::now();
+                pinged = pinged.map(|_| tokio::time::Instant::now());
                 match postcard::from_bytes(&frame)? {
-                    Order::Ping => send(&mut frames, &Report::Beat).await?,
+                    Order::Ping => {
+                        pinged = Some(tokio::time::Instant::now());
+                        send(&mut frames, &Report::Beat).await?;
+                    }
                     order => node.obey(order).await?,
                 }
             }
@@ -73,8 +79,8 @@ async fn session(node: &Arc<Node>, mut frames: Frames) -> Result<(), LinkError> 
             }
             _ = beat.tick() => {
                 send(&mut frames, &Report::Beat).await?;
-                if heard.elapsed() > SILENCE_MAX {
-                    tracing::debug!("the control plane is silent");
+                if pinged.is_some_and(|at| at.elapsed() > SILENCE_MAX) {
+                    return Err(LinkError::Silent);
                 }
             }
         }

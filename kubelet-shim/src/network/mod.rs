@@ -5,7 +5,9 @@
 
 mod link;
 mod netns;
+mod service;
 
+pub use service::Services;
 pub use netns::{connect_inside, is_namespace};
 
 use link::Links;
@@ -15,6 +17,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Notify;
+
+/// How long the pool waits before it refills, while it is not empty.
+const REFILL_PAUSE: std::time::Duration = std::time::Duration::from_millis(40);
 
 /// Why there is no network.
 #[derive(Debug, thiserror::Error)]
@@ -127,6 +132,10 @@ impl Network {
     pub async fn keep_ready(self: Arc<Self>) {
         loop {
             self.refill.notified().await;
+            if !self.ready.lock().is_empty() {
+                // The sandbox that took one is starting now: the CPU and the kernel's network lock are its.
+                tokio::time::sleep(REFILL_PAUSE).await;
+            }
             while self.ready.lock().len() < self.want {
                 match self.make().await {
                     Ok(ready) => self.ready.lock().push(ready),

@@ -20,10 +20,21 @@ pub async fn create(path: PathBuf) -> Result<Links, NetworkError> {
         unshare(CloneFlags::CLONE_NEWNET).map_err(|e| step("unshare")(e.into()))?;
         mount(Some("/proc/thread-self/ns/net"), &path, None::<&str>, MsFlags::MS_BIND, None::<&str>)
             .map_err(|e| step("mount netns")(e.into()))?;
+        harden();
         Links::here()
     })
     .await
     .unwrap_or_else(|| Err(NetworkError::System { what: "netns thread", source: io::ErrorKind::BrokenPipe.into() }))
+}
+
+// A new namespace inherits the node's settings, which are those of a router. A pod is none; and it must not follow the
+// redirects that the node's kernel sends when a service's endpoint is a neighbour, or it would go around the translation.
+fn harden() {
+    for (name, value) in [("ip_forward", "0"), ("conf/all/accept_redirects", "0"), ("conf/default/accept_redirects", "0")] {
+        if let Err(error) = std::fs::write(format!("/proc/sys/net/ipv4/{name}"), value) {
+            tracing::debug!(%error, name, "network setting");
+        }
+    }
 }
 
 /// Unmounts and removes; a path that is none is simply removed.

@@ -25,6 +25,9 @@ impl Sandbox {
         if self.entry.containers.is_empty() {
             return Err("the pod template has no containers".to_owned());
         }
+        if let Some(field) = self.revision.pod.unsupported() {
+            return Err(format!("{field} is not supported on this node"));
+        }
         // After a reboot the file of a namespace is there, but the namespace is not.
         let lost = self.entry.network.as_ref().is_some_and(|(netns, _)| !is_namespace(netns));
         if lost && let Some(attached) = self.attached() {

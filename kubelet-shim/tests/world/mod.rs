@@ -2,7 +2,7 @@
 
 mod control;
 
-pub use control::{Control, Stream, converse, reason};
+pub use control::{Control, converse};
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType};
 use skiff_kubelet::{NodeTls, Settings};
@@ -198,6 +198,18 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
+        if let Some((stop, task)) = self.agent.take() {
+            drop(stop);
+            task.abort();
+            // Only after a failed test: what it left would be in the way of the next run.
+            let settings = self.settings.clone();
+            let removing = std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_millis(200));
+                let runtime = tokio::runtime::Runtime::new().expect("runtime");
+                runtime.block_on(async { tokio::time::timeout(Duration::from_secs(20), skiff_kubelet::remove_everything(&settings)).await })
+            });
+            removing.join().ok();
+        }
         self.kill_containerd();
         // Only a failed test leaves mounts, but then the directory could not be removed.
         let dir = self.dir.path().display().to_string();

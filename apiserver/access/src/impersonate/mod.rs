@@ -173,8 +173,7 @@ fn go_syntax(user: &User) -> String {
         format!("[]string{{{}}}", quoted.join(", "))
     };
     let groups = if user.groups.is_empty() { "[]string(nil)".to_owned() } else { strings(&user.groups) };
-    let mut extra: Vec<String> =
-        user.extra.iter().map(|(key, values)| format!("{}:{}", quoted(key), strings(values))).collect();
+    let mut extra: Vec<String> = user.extra.iter().map(|(key, values)| format!("{}:{}", quoted(key), strings(values))).collect();
     extra.sort();
     let extra = match extra.is_empty() {
         true => "map[string][]string(nil)".to_owned(),

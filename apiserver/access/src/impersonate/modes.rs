@@ -205,9 +205,7 @@ fn node_name(user: &str) -> Option<&str> {
 fn is_subdomain(name: &str) -> bool {
     let label = |label: &str| {
         let edge = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-        edge(label.bytes().next())
-            && edge(label.bytes().last())
-            && label.bytes().all(|byte| byte == b'-' || edge(Some(byte)))
+        edge(label.bytes().next()) && edge(label.bytes().last()) && label.bytes().all(|byte| byte == b'-' || edge(Some(byte)))
     };
     name.len() <= 253 && name.split('.').all(label)
 }

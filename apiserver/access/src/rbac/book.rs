@@ -105,9 +105,7 @@ impl RoleBook {
         match found {
             ControlFlow::Break(reason) => Decision { allowed: true, reason },
             ControlFlow::Continue(()) if errors.is_empty() => Decision { allowed: false, reason: String::new() },
-            ControlFlow::Continue(()) => {
-                Decision { allowed: false, reason: format!("RBAC: {}", describe::all_errors(errors)) }
-            }
+            ControlFlow::Continue(()) => Decision { allowed: false, reason: format!("RBAC: {}", describe::all_errors(errors)) },
         }
     }
 
@@ -177,9 +175,8 @@ impl RoleBook {
     fn gather_after(&mut self, key: &str, before: Option<&Role>) {
         let after = self.cluster_roles.get(key);
         let gathers = |role: Option<&Role>| role.is_some_and(|role| role.selectors.is_some());
-        let seen = |role: Option<&Role>| {
-            role.is_some_and(|role| self.cluster_roles.values().any(|other| other.gathers(&role.labels)))
-        };
+        let seen =
+            |role: Option<&Role>| role.is_some_and(|role| self.cluster_roles.values().any(|other| other.gathers(&role.labels)));
         if gathers(before) || gathers(after) || seen(before) || seen(after) {
             self.gather();
         }
@@ -257,11 +254,7 @@ impl Index {
         self.users.is_empty() && self.groups.is_empty()
     }
 
-    fn visit(
-        &self,
-        user: &User,
-        see: &mut impl FnMut(&Binding, &Subject) -> ControlFlow<String>,
-    ) -> ControlFlow<String> {
+    fn visit(&self, user: &User, see: &mut impl FnMut(&Binding, &Subject) -> ControlFlow<String>) -> ControlFlow<String> {
         for binding in self.users.get(&user.name).into_iter().flatten() {
             let own = |subject: &&Subject| matches!(&subject.target, Target::User(name) if *name == user.name);
             if let Some(subject) = binding.subjects.iter().find(own) {

@@ -83,7 +83,8 @@ impl RoleBook {
     }
 
     fn may(&self, user: &User, verb: &str, kind: RoleKind, namespace: &str, name: &str) -> bool {
-        let asked = Attributes { user, verb, group: GROUP, resource: kind.resource(), subresource: "", name, namespace, path: None };
+        let asked =
+            Attributes { user, verb, group: GROUP, resource: kind.resource(), subresource: "", name, namespace, path: None };
         self.authorize(&asked).allowed
     }
 }
@@ -95,8 +96,7 @@ fn broken_down(rule: &Rule) -> Vec<Rule> {
     for group in &rule.groups {
         for resource in &rule.resources {
             for verb in &rule.verbs {
-                let grant =
-                    Rule { verbs: one(verb), groups: one(group), resources: one(resource), ..Rule::default() };
+                let grant = Rule { verbs: one(verb), groups: one(group), resources: one(resource), ..Rule::default() };
                 if rule.names.is_empty() {
                     grants.push(grant);
                 } else {

@@ -103,7 +103,7 @@ impl Subject {
     fn read(subject: &Value, binding_namespace: &str) -> Option<Subject> {
         let text = |field: &str| subject.get(field).and_then(Value::as_str).unwrap_or_default();
         let (kind, name) = (text("kind"), text("name"));
-        let description = |shown: &str| format!("{kind} {shown:?}");
+        let description = |shown: &str| format!("{kind} {}", super::refusal::quoted(shown));
         match kind {
             "User" => Some(Subject { target: Target::User(name.into()), description: description(name) }),
             "Group" => Some(Subject { target: Target::Group(name.into()), description: description(name) }),

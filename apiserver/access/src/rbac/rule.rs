@@ -82,8 +82,7 @@ impl Rule {
                 self.resources.iter().any(|held| resource_matches(held, resource, subresource))
             })
             && other.urls.iter().all(|asked| self.urls.iter().any(|held| url_covers(held, asked)))
-            && (self.names.is_empty()
-                || !other.names.is_empty() && other.names.iter().all(|name| self.names.contains(name)))
+            && (self.names.is_empty() || !other.names.is_empty() && other.names.iter().all(|name| self.names.contains(name)))
     }
 }
 
@@ -102,9 +101,7 @@ fn resource_matches(held: &str, resource: &str, subresource: &str) -> bool {
     match held.split_once('/') {
         None => subresource.is_empty() && held == resource,
         Some((held_resource, held_subresource)) => {
-            !subresource.is_empty()
-                && held_subresource == subresource
-                && (held_resource == ALL || held_resource == resource)
+            !subresource.is_empty() && held_subresource == subresource && (held_resource == ALL || held_resource == resource)
         }
     }
 }

@@ -164,10 +164,8 @@ fn aggregated_roles_gather_through_one_another() {
 #[test]
 fn nobody_grants_what_they_do_not_hold() {
     let (mut book, robot) = (recorded(), robot());
-    let rules = [
-        core_rule(&["get", "list", "watch", "delete"], &["configmaps"]),
-        json!({"verbs": ["get"], "nonResourceURLs": ["/x"]}),
-    ];
+    let rules =
+        [core_rule(&["get", "list", "watch", "delete"], &["configmaps"]), json!({"verbs": ["get"], "nonResourceURLs": ["/x"]})];
     let text = "user \"system:serviceaccount:ns:robot\" (groups=[\"system:serviceaccounts\" \
                 \"system:serviceaccounts:ns\" \"system:authenticated\"]) is attempting to grant RBAC permissions not \
                 currently held:\n{APIGroups:[\"\"], Resources:[\"configmaps\"], Verbs:[\"watch\" \"delete\"]}\n\

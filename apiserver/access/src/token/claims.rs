@@ -54,13 +54,8 @@ impl Claims {
                 add(&format!("{kind}-uid"), uid.clone());
             }
         }
-        User {
-            name: self.subject(),
-            uid: self.uid.clone(),
-            groups: service_account_groups(&self.namespace),
-            extra,
-        }
-        .with_authenticated_group()
+        User { name: self.subject(), uid: self.uid.clone(), groups: service_account_groups(&self.namespace), extra }
+            .with_authenticated_group()
     }
 
     /// The `sub` claim.

@@ -1,7 +1,8 @@
 //! Connections to one sandbox.
 //!
 //! Fed by [`super`]; knows addresses and HTTP connections only. HTTP/1.1 connections are kept when their answer was read to its
-//! end ([`IDLE_LINES_MAX`] at most, the rest are closed); HTTP/2 needs one connection, opened again when it broke.
+//! end ([`IDLE_LINES_MAX`] for one sandbox and [`IDLE_LINES_ALL_MAX`] for all, the rest are closed), until the revision has
+//! been silent for a while; HTTP/2 needs one connection, opened again when it broke.
 
 use crate::revision::Slot;
 use http::{Request, Response};
@@ -12,15 +13,20 @@ use parking_lot::Mutex;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::net::TcpStream;
 
 /// Idle HTTP/1.1 connections kept for one sandbox.
 const IDLE_LINES_MAX: usize = 128;
+/// Idle HTTP/1.1 connections kept for all sandboxes of the process; each is a file descriptor.
+const IDLE_LINES_ALL_MAX: usize = 16_384;
 /// Opening a connection.
 const CONNECT_MS_MAX: u64 = 1_000;
 /// Flow-control window of one HTTP/2 stream and, times eight, of the connection.
 const WINDOW_BYTES: u32 = 1 << 20;
+
+static IDLE_LINES: AtomicUsize = AtomicUsize::new(0);
 
 /// The connections of one sandbox.
 #[derive(Default)]
@@ -65,6 +71,7 @@ impl Pool {
         }
         loop {
             let Some(sender) = self.idle.lock().pop() else { break };
+            IDLE_LINES.fetch_sub(1, Ordering::Relaxed);
             if sender.is_ready() {
                 return Ok(Line::Http1(sender));
             }
@@ -96,9 +103,30 @@ impl Pool {
 
     fn keep(&self, sender: http1::SendRequest<Incoming>) {
         let mut idle = self.idle.lock();
-        if idle.len() < IDLE_LINES_MAX {
-            idle.push(sender);
+        if idle.len() >= IDLE_LINES_MAX {
+            return;
         }
+        if IDLE_LINES.fetch_add(1, Ordering::Relaxed) < IDLE_LINES_ALL_MAX {
+            idle.push(sender);
+        } else {
+            IDLE_LINES.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Closes what is idle.
+    pub(crate) fn close_idle(&self) {
+        let idle = std::mem::take(&mut *self.idle.lock());
+        IDLE_LINES.fetch_sub(idle.len(), Ordering::Relaxed);
+        // An HTTP/2 connection in use lives on with its requests.
+        if let Ok(mut shared) = self.shared.try_lock() {
+            *shared = None;
+        }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        IDLE_LINES.fetch_sub(self.idle.get_mut().len(), Ordering::Relaxed);
     }
 }
 

@@ -1,0 +1,232 @@
+//! Events: what happened to sandboxes, in the words that `kubectl describe` shows. Memory only, bounded, best effort.
+
+use crate::clock;
+use crate::project::name;
+use crate::registry::ids;
+use crate::store::Core;
+use crate::verbs::house::House;
+use crate::verbs::write::put;
+use serde_json::{Value, json};
+use skiff_engine::Said;
+use skiff_engine::command::Transaction;
+use skiff_engine::record::{Expect, Write};
+use skiff_engine::wire::{ContainerReport, ContainerState, SandboxKey, SandboxReport, SandboxState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::mpsc;
+
+/// Events kept at most; the oldest go first. Upstream keeps them for an hour.
+pub const EVENTS_MAX: usize = 20_000;
+/// Events recorded in one second; more are dropped, so that a burst of sandboxes is not slowed by its own story.
+const PER_SECOND_MAX: u64 = 200;
+
+static RECORDED: AtomicU64 = AtomicU64::new(0);
+
+/// One Event to be.
+struct Happened {
+    kind: &'static str,
+    api_version: &'static str,
+    namespace: String,
+    name: String,
+    uid: u128,
+    field_path: Option<String>,
+    reason: &'static str,
+    message: String,
+    warning: bool,
+    component: &'static str,
+    host: String,
+}
+
+/// Turns what the engine said into Events until the queue closes.
+pub async fn run(house: Arc<House>, mut said: mpsc::Receiver<(u64, Said)>) {
+    let mut batch = Vec::new();
+    loop {
+        batch.clear();
+        if said.recv_many(&mut batch, 64).await == 0 {
+            return;
+        }
+        let happened: Vec<Happened> = {
+            let core = house.store.read();
+            batch.iter().filter_map(|(_, said)| of_said(&core, said)).collect()
+        };
+        record(&house, happened);
+    }
+}
+
+fn of_said(core: &Core, said: &Said) -> Option<Happened> {
+    match said {
+        Said::Placed(key) => {
+            let sandbox = core.world.sandboxes.get(core.world.sandboxes.find(*key)?);
+            let host = core.host_of(sandbox)?.name;
+            let mut event = of_pod(core, *key)?;
+            event.message = format!("Successfully assigned {}/{} to {host}", event.namespace, event.name);
+            Some(Happened { reason: "Scheduled", component: "default-scheduler", ..event })
+        }
+        Said::NoRoom(key) => {
+            let event = of_pod(core, *key)?;
+            let nodes = core.world.nodes.len();
+            let message = format!("0/{nodes} nodes are available: no node has room for the pod.");
+            Some(Happened { reason: "FailedScheduling", message, warning: true, component: "default-scheduler", ..event })
+        }
+        Said::Made(key) => of_owner(core, *key, "SuccessfulCreate", "Created pod: "),
+        Said::Stopped(key) => of_owner(core, *key, "SuccessfulDelete", "Deleted pod: "),
+        Said::Scaled { revision, from, to } => {
+            let template = core.index.template(*revision)?;
+            let function = core.world.revisions.get(revision)?.function;
+            let (resource, key) = core.index.location(function)?;
+            if resource != ids::DEPLOYMENTS {
+                return None;
+            }
+            let document = core.world.documents.get(resource, &key)?;
+            let (namespace, deployment) = key.split_once('/')?;
+            let way = if to > from { "up" } else { "down" };
+            Some(Happened {
+                kind: "Deployment",
+                api_version: "apps/v1",
+                namespace: namespace.into(),
+                name: deployment.into(),
+                uid: document.uid,
+                field_path: None,
+                reason: "ScalingReplicaSet",
+                message: format!("Scaled {way} replica set {} from {from} to {to}", template.prefix),
+                warning: false,
+                component: "deployment-controller",
+                host: String::new(),
+            })
+        }
+    }
+}
+
+fn of_pod(core: &Core, key: SandboxKey) -> Option<Happened> {
+    let template = core.index.template(key.revision)?;
+    let own = core.is_own_pod(key.revision);
+    let (name, uid) = if own {
+        (template.prefix.clone(), template.owner_uid)
+    } else {
+        (template.pod_name(key.seq), template.pod_uid(key.seq))
+    };
+    Some(Happened {
+        kind: "Pod",
+        api_version: "v1",
+        namespace: template.namespace.clone(),
+        name,
+        uid,
+        field_path: None,
+        reason: "",
+        message: String::new(),
+        warning: false,
+        component: "kubelet",
+        host: String::new(),
+    })
+}
+
+fn of_owner(core: &Core, key: SandboxKey, reason: &'static str, text: &str) -> Option<Happened> {
+    let template = core.index.template(key.revision)?;
+    let (resource, _) = core.index.location(key.revision)?;
+    if resource != ids::REPLICA_SETS {
+        return None;
+    }
+    Some(Happened {
+        kind: "ReplicaSet",
+        api_version: "apps/v1",
+        namespace: template.namespace.clone(),
+        name: template.prefix.clone(),
+        uid: template.owner_uid,
+        field_path: None,
+        reason,
+        message: format!("{text}{}", template.pod_name(key.seq)),
+        warning: false,
+        component: "replicaset-controller",
+        host: String::new(),
+    })
+}
+
+/// What nodes reported of containers.
+pub fn of_reports(house: &House, node: &str, reports: &[SandboxReport]) {
+    let happened: Vec<Happened> = {
+        let core = house.store.read();
+        let of = |report: &SandboxReport| -> Vec<Happened> {
+            let mut events = Vec::new();
+            let Some(template) = core.index.template(report.key.revision) else { return events };
+            let mut say = |container: &str, reason, message: String, warning| {
+                if let Some(event) = of_pod(&core, report.key) {
+                    let field_path = Some(format!("spec.containers{{{container}}}"));
+                    events.push(Happened { reason, message, warning, field_path, host: node.into(), ..event });
+                }
+            };
+            if report.stages.is_some() && matches!(report.state, SandboxState::Ready | SandboxState::Running) {
+                for face in template.faces.iter().filter(|f| !f.init) {
+                    say(&face.name, "Pulled", format!("Container image {:?} already present on machine", face.image), false);
+                    say(&face.name, "Created", format!("Container created: {}", face.name), false);
+                    say(&face.name, "Started", format!("Container started: {}", face.name), false);
+                }
+            }
+            for container in &report.containers {
+                if let Some((reason, message)) = trouble(container) {
+                    say(&container.name, reason, message, true);
+                }
+            }
+            events
+        };
+        reports.iter().flat_map(of).collect()
+    };
+    record(house, happened);
+}
+
+fn trouble(container: &ContainerReport) -> Option<(&'static str, String)> {
+    let ContainerState::Waiting { reason, message } = &container.state else { return None };
+    match reason.as_str() {
+        "ErrImagePull" => Some(("Failed", format!("Failed to pull image {:?}: {message}", container.image))),
+        "ImagePullBackOff" | "CrashLoopBackOff" => Some(("BackOff", message.clone())),
+        "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" | "ErrImageNeverPull" => Some(("Failed", format!("Error: {message}"))),
+        _ => None,
+    }
+}
+
+/// Whether one more Event may be recorded in this second.
+fn admitted(now_s: u64) -> bool {
+    // The second in the high bits, the count in the low ones.
+    let before = RECORDED.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| {
+        if word >> 16 == now_s { (word & 0xffff < PER_SECOND_MAX).then_some(word + 1) } else { Some(now_s << 16 | 1) }
+    });
+    before.is_ok()
+}
+
+fn record(house: &House, happened: Vec<Happened>) {
+    let now_ms = clock::now_ms();
+    let writes: Vec<Write> = happened.into_iter().filter(|_| admitted(now_ms / 1000)).map(|event| write(house, event, now_ms)).collect();
+    if !writes.is_empty() {
+        // Events expect nothing, so nothing can clash.
+        let _ = house.store.commit_ephemeral(&Transaction { writes });
+    }
+}
+
+/// An Event is named by what it says, so that a repetition raises its count.
+fn write(house: &House, event: Happened, now_ms: u64) -> Write {
+    let digest = name::digest(&[event.uid.to_be_bytes().as_slice(), event.reason.as_bytes(), event.message.as_bytes()]);
+    let event_name = format!("{}.{digest:016x}", event.name);
+    let namespace = if event.namespace.is_empty() { "default".to_owned() } else { event.namespace };
+    let key = format!("{namespace}/{event_name}");
+    let now = clock::rfc3339(now_ms / 1000);
+    let before = house.store.read().world.documents.get(ids::EVENTS, &key).map(|d| crate::store::body::unpack(&d.body));
+    let count = before.as_ref().and_then(|b| b.get("count")).and_then(Value::as_i64).unwrap_or(0) + 1;
+    let first = before.as_ref().and_then(|b| b.get("firstTimestamp").cloned()).unwrap_or_else(|| now.clone().into());
+    let uid = before.as_ref().and_then(|b| b.pointer("/metadata/uid").cloned()).unwrap_or_else(|| name::uid_text(name::new_uid()).into());
+    let mut involved = json!({"kind": event.kind, "namespace": namespace, "name": event.name, "uid": name::uid_text(event.uid),
+        "apiVersion": event.api_version});
+    if let Some(path) = event.field_path {
+        involved["fieldPath"] = path.into();
+    }
+    let mut source = json!({"component": event.component});
+    if !event.host.is_empty() {
+        source["host"] = event.host.clone().into();
+    }
+    let object = json!({
+        "metadata": {"name": event_name, "namespace": namespace, "uid": uid, "creationTimestamp": first},
+        "involvedObject": involved, "reason": event.reason, "message": event.message, "source": source,
+        "firstTimestamp": first, "lastTimestamp": now, "count": count,
+        "type": if event.warning { "Warning" } else { "Normal" }, "eventTime": null,
+        "reportingComponent": event.component, "reportingInstance": event.host,
+    });
+    Write { resource: ids::EVENTS, key, expect: Expect::Any, put: Some(put(ids::EVENTS, &object)) }
+}

@@ -1,0 +1,7 @@
+//! Metrics, Events and published schemas: what the house says of itself. Reads and records, never decides.
+
+pub mod events;
+mod metrics;
+pub mod openapi;
+
+pub use metrics::Metrics;
