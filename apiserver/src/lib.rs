@@ -8,6 +8,7 @@ pub mod admit;
 pub mod agents;
 mod bootstrap;
 pub mod clock;
+pub mod custom;
 pub mod decode;
 pub mod listen;
 pub mod observe;

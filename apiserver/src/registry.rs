@@ -20,6 +20,10 @@ pub struct Kind {
     pub strategy: Strategy,
     /// The type, if known.
     pub root: Option<(SchemaRef, NodeId)>,
+    /// What a CustomResourceDefinition says of it; `None` for built-in and Knative kinds.
+    pub custom: Option<Arc<skiff_custom::Version>>,
+    /// Its definition is going: nothing new is made.
+    pub terminating: bool,
 }
 
 /// Where a type's nodes are.
@@ -121,13 +125,17 @@ pub struct Kinds {
     by_id: HashMap<ResourceId, Arc<Kind>>,
     /// Custom resources only, for discovery.
     pub custom: Vec<Resource>,
+    /// Custom resources whose stored objects may lack defaults, by number.
+    pub defaulted: HashMap<ResourceId, Arc<skiff_custom::Version>>,
 }
 
 impl Kinds {
-    fn insert(&mut self, kind: Kind) {
-        let kind = Arc::new(kind);
+    fn insert(&mut self, kind: Arc<Kind>) {
         let r = &kind.resource;
         let path = (r.group.to_string(), r.version.to_string(), r.plural.to_string());
+        if let Some(version) = kind.custom.as_ref().filter(|v| r.preferred && v.changed && v.tree.has_defaults) {
+            self.defaulted.insert(kind.id, version.clone());
+        }
         if r.preferred {
             self.by_kind.insert((r.group.to_string(), r.kind.to_string()), kind.clone());
             self.by_id.insert(kind.id, kind.clone());
@@ -169,6 +177,10 @@ impl Kinds {
 /// The registry: replaced as a whole when a definition comes or goes.
 pub struct Registry {
     now: ArcSwap<Kinds>,
+    /// Kinds that never change, kept so that they stay the same ones.
+    base: Vec<Arc<Kind>>,
+    /// The definitions behind the custom resources.
+    pub definitions: crate::custom::Definitions,
 }
 
 impl Default for Registry {
@@ -181,21 +193,28 @@ impl Registry {
     /// The built-in kinds.
     #[must_use]
     pub fn new() -> Registry {
-        Registry { now: ArcSwap::from_pointee(Self::built_in()) }
+        let base = Self::built_in();
+        Registry { now: ArcSwap::from_pointee(Self::all(&base, Vec::new())), base, definitions: crate::custom::Definitions::default() }
     }
 
-    fn built_in() -> Kinds {
+    fn built_in() -> Vec<Arc<Kind>> {
         let facts = skiff_schema::facts::built_in();
-        let mut kinds = Kinds::default();
-        for resource in resources() {
-            let gvk = Gvk::new(&resource.group, &resource.version, &resource.kind);
-            kinds.insert(Kind {
-                id: resource_id(&resource.group, &resource.plural),
-                strategy: skiff_kinds::strategy(&resource.group, &resource.kind),
-                root: facts.kind(&gvk).map(|root| (SchemaRef::BuiltIn(&facts.schema), root)),
-                resource: resource.clone(),
-            });
-        }
+        let kind = |resource: &Resource| Kind {
+            id: resource_id(&resource.group, &resource.plural),
+            strategy: skiff_kinds::strategy(&resource.group, &resource.kind),
+            root: facts
+                .kind(&Gvk::new(&resource.group, &resource.version, &resource.kind))
+                .map(|root| (SchemaRef::BuiltIn(&facts.schema), root)),
+            resource: resource.clone(),
+            custom: None,
+            terminating: false,
+        };
+        resources().iter().map(|resource| Arc::new(kind(resource))).collect()
+    }
+
+    fn all(base: &[Arc<Kind>], custom: Vec<Arc<Kind>>) -> Kinds {
+        let mut kinds = Kinds { custom: custom.iter().map(|k| k.resource.clone()).collect(), ..Kinds::default() };
+        base.iter().cloned().chain(custom).for_each(|kind| kinds.insert(kind));
         kinds
     }
 
@@ -204,14 +223,16 @@ impl Registry {
         self.now.load()
     }
 
-    /// Replaces the custom resources.
-    pub fn set_custom(&self, custom: Vec<Kind>) {
-        let mut kinds = Self::built_in();
-        kinds.custom = custom.iter().map(|k| k.resource.clone()).collect();
-        for kind in custom {
-            kinds.insert(kind);
-        }
-        self.now.store(Arc::new(kinds));
+    /// Replaces the custom resources. Kinds that have not changed should be the same ones as before: watchers share lines by
+    /// kind.
+    pub fn set_custom(&self, custom: Vec<Arc<Kind>>) {
+        self.now.store(Arc::new(Self::all(&self.base, custom)));
+    }
+
+    /// The built-in resource with this number.
+    #[must_use]
+    pub fn built_in_of(&self, id: ResourceId) -> Option<&Arc<Kind>> {
+        self.base.iter().find(|kind| kind.id == id)
     }
 }
 

@@ -52,10 +52,12 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()> + Send + 'st
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(store::run(house.store.clone(), queue, log));
     verbs::access::load(&house);
+    crate::custom::load(&house);
     crate::bootstrap::run(&house).await.map_err(|refusal| anyhow::anyhow!("bootstrap objects: {}", refusal.message))?;
     tasks.spawn(events::run(house.clone(), outlets.said));
     tasks.spawn(finish_pods(house.clone(), outlets.finals));
     tasks.spawn(tick(house.clone()));
+    tasks.spawn(verbs::knative::follow(house.clone()));
     resume_namespaces(&house);
     tasks.spawn(listen::run(house.clone(), listener, certificates.acceptor()?));
     tracing::info!(address = %settings.api_address, "serving");
@@ -74,6 +76,7 @@ async fn open(settings: &Settings) -> Result<(Arc<House>, store::Queue, Log, Out
     let (store, queue) = Store::new(registry.clone(), rand::random());
     let log = Log::open(&dir.join("log"), Arc::new(Applier(store.clone()))).await?;
     let (agents, outlets) = Agents::new();
+    store.read().index.knative.set_domain(&settings.domain);
     store.begin(clock::now_ms(), if log.is_new() { 0 } else { SETTLE_MS });
     let ca_pem = std::fs::read_to_string(dir.join("ca.crt")).with_context(|| dir.join("ca.crt").display().to_string())?;
     let token = std::fs::read_to_string(dir.join("admin.token")).with_context(|| dir.join("admin.token").display().to_string())?;
@@ -121,6 +124,7 @@ impl store::Outbox for Followers {
         for (_, event) in &outcome.events {
             if let skiff_engine::Event::Document { resource, key, after, .. } = event {
                 verbs::access::follow(&house, *resource, key, after.as_deref());
+                crate::custom::follow(&house.registry, *resource, key, after.as_deref());
             }
         }
     }

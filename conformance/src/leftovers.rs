@@ -33,8 +33,8 @@ impl Links {
     }
 
     /// Those that are still there in `later`.
-    fn surviving(&self, later: &Links) -> impl Iterator<Item = String> {
-        self.0.intersection(&later.0).cloned()
+    fn surviving(&self, later: &Links) -> impl Iterator<Item = String> + use<> {
+        self.0.intersection(&later.0).cloned().collect::<Vec<_>>().into_iter()
     }
 }
 

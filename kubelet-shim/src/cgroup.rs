@@ -42,10 +42,7 @@ pub fn oom_killed(id: &str) -> bool {
 }
 
 fn oom_kills(text: &str) -> u64 {
-    text.lines()
-        .filter_map(|line| line.strip_prefix("oom_kill "))
-        .find_map(|count| count.trim().parse().ok())
-        .unwrap_or(0)
+    text.lines().filter_map(|line| line.strip_prefix("oom_kill ")).find_map(|count| count.trim().parse().ok()).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -252,11 +252,8 @@ pub fn expand(text: &str, env: &[(String, String)]) -> String {
 /// argv: `command` replaces the image's entrypoint and, unless there are `args`, drops its cmd.
 pub fn argv(container: &Container, image: &ImageConfig, env: &[(String, String)]) -> Result<Vec<String>, ConfigError> {
     let expanded = |list: &[String]| list.iter().map(|s| expand(s, env)).collect::<Vec<_>>();
-    let mut argv = if container.command.is_empty() {
-        image.entrypoint.clone().unwrap_or_default()
-    } else {
-        expanded(&container.command)
-    };
+    let mut argv =
+        if container.command.is_empty() { image.entrypoint.clone().unwrap_or_default() } else { expanded(&container.command) };
     if !container.args.is_empty() {
         argv.extend(expanded(&container.args));
     } else if container.command.is_empty() {
@@ -285,8 +282,11 @@ mod tests {
     }
 
     fn pod(container: &str) -> Pod {
-        Pod::read(format!(r#"{{"metadata":{{"namespace":"ns","labels":{{"a":"b"}}}},"spec":{{"containers":[{container}]}}}}"#).as_bytes())
-            .expect("pod")
+        Pod::read(
+            format!(r#"{{"metadata":{{"namespace":"ns","labels":{{"a":"b"}}}},"spec":{{"containers":[{container}]}}}}"#)
+                .as_bytes(),
+        )
+        .expect("pod")
     }
 
     fn env_of(container: &str, material: &Material) -> Result<Vec<(String, String)>, ConfigError> {
@@ -298,7 +298,9 @@ mod tests {
     #[test]
     fn expansion() {
         let env = [("A".to_owned(), "1".to_owned()), ("B".to_owned(), "2".to_owned())];
-        for (text, want) in [("$(A)-$(B)", "1-2"), ("$$(A)", "$(A)"), ("$(C)", "$(C)"), ("$A $", "$A $"), ("$$$(A)", "$1"), ("$(A", "$(A")] {
+        for (text, want) in
+            [("$(A)-$(B)", "1-2"), ("$$(A)", "$(A)"), ("$(C)", "$(C)"), ("$A $", "$A $"), ("$$$(A)", "$1"), ("$(A", "$(A")]
+        {
             assert_eq!(expand(text, &env), want, "{text}");
         }
     }

@@ -12,7 +12,8 @@ pub fn of_this_machine(settings: &Settings, containerd: &str) -> NodeFacts {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let cores = u32::try_from(cores).unwrap_or(1);
     let meminfo = text("/proc/meminfo");
-    let total_kib = meminfo.lines().find_map(|l| l.strip_prefix("MemTotal:")).and_then(|l| l.split_whitespace().next()?.parse::<u64>().ok());
+    let total_kib =
+        meminfo.lines().find_map(|l| l.strip_prefix("MemTotal:")).and_then(|l| l.split_whitespace().next()?.parse::<u64>().ok());
     let release = text("/etc/os-release");
     let pretty = release.lines().find_map(|l| l.strip_prefix("PRETTY_NAME=")).unwrap_or("Linux").trim_matches('"').to_owned();
     let info = [

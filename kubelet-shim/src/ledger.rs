@@ -39,7 +39,11 @@ pub struct Entry {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Record {
     /// Largest epoch obeyed, and the node's range (network, prefix).
-    Welcome { epoch: u64, network: u32, prefix: u8 },
+    Welcome {
+        epoch: u64,
+        network: u32,
+        prefix: u8,
+    },
     Template(Template),
     DropTemplate(u32),
     Sandbox(Box<Entry>),

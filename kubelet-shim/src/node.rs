@@ -17,9 +17,7 @@ use crate::{facts, stream};
 use parking_lot::Mutex;
 use rustls::ClientConfig;
 use serde_json::Value;
-use skiff_engine::wire::{
-    Create, Delete, Material, NodeFacts, Order, Report, SandboxKey, SandboxReport, SandboxState, Template,
-};
+use skiff_engine::wire::{Create, Delete, Material, NodeFacts, Order, Report, SandboxKey, SandboxReport, SandboxState, Template};
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -82,7 +80,13 @@ pub struct Node {
 }
 
 impl Node {
-    pub fn new(settings: Settings, tls: Arc<ClientConfig>, runtime: Containerd, version: &str, journal: Journal) -> anyhow::Result<Arc<Node>> {
+    pub fn new(
+        settings: Settings,
+        tls: Arc<ClientConfig>,
+        runtime: Containerd,
+        version: &str,
+        journal: Journal,
+    ) -> anyhow::Result<Arc<Node>> {
         let network = Network::new(settings.netns_dir(), &settings.bridge, settings.pool)?;
         let mut revisions = HashMap::new();
         for template in journal.ledger.templates.values() {

@@ -32,11 +32,7 @@ pub enum Stage {
         ready: bool,
     },
     /// It could not be created; tried again at `retry_ms`.
-    Held {
-        reason: String,
-        message: String,
-        retry_ms: u64,
-    },
+    Held { reason: String, message: String, retry_ms: u64 },
     /// It ended; started again at `retry_ms`, if that is set.
     Ended {
         end: End,
@@ -135,7 +131,11 @@ impl Instance {
         match &self.stage {
             Stage::Idle => Due::Now,
             Stage::Held { retry_ms, .. } | Stage::Ended { retry_ms: Some(retry_ms), .. } => {
-                if *retry_ms <= now_ms { Due::Now } else { Due::At(*retry_ms) }
+                if *retry_ms <= now_ms {
+                    Due::Now
+                } else {
+                    Due::At(*retry_ms)
+                }
             }
             _ => Due::Never,
         }

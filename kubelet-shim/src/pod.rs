@@ -155,9 +155,8 @@ impl Pod {
 
     /// Init containers, then main containers, with their roles.
     pub fn containers(&self) -> impl Iterator<Item = (Role, &Container)> {
-        let init = self.spec.init_containers.iter().map(|c| {
-            (if c.restart_policy == "Always" { Role::Sidecar } else { Role::Init }, c)
-        });
+        let init =
+            self.spec.init_containers.iter().map(|c| (if c.restart_policy == "Always" { Role::Sidecar } else { Role::Init }, c));
         init.chain(self.spec.containers.iter().map(|c| (Role::Main, c)))
     }
 
@@ -186,9 +185,7 @@ impl Container {
     pub fn port(&self, port: &Value) -> Option<u16> {
         match port {
             Value::Number(n) => n.as_u64().and_then(|n| u16::try_from(n).ok()),
-            Value::String(s) => s.parse().ok().or_else(|| {
-                self.ports.iter().find(|p| p.name == *s).map(|p| p.container_port)
-            }),
+            Value::String(s) => s.parse().ok().or_else(|| self.ports.iter().find(|p| p.name == *s).map(|p| p.container_port)),
             _ => None,
         }
     }

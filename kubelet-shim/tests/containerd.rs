@@ -2,13 +2,7 @@
 //! the wire. Needs root, containerd, runc and busybox-static; skips by name where they are missing.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-mod world;
-
-use serde_json::{Value, json};
-use skiff_engine::wire::{ContainerState, Material, SandboxState, StreamExit, StreamRequest};
-use std::time::{Duration, Instant};
-use world::World;
-
+// Before the modules, as they use it.
 macro_rules! needs_containerd {
     ($name:literal) => {
         if let Some(why) = world::missing() {
@@ -17,6 +11,14 @@ macro_rules! needs_containerd {
         }
     };
 }
+
+mod cases;
+mod world;
+
+use serde_json::{Value, json};
+use skiff_engine::wire::{ContainerState, Material, SandboxState, StreamExit, StreamRequest};
+use std::time::{Duration, Instant};
+use world::World;
 
 fn pod(container: Value) -> Value {
     let mut container = container;
@@ -94,53 +96,6 @@ async fn cold_starts_are_quick() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn exec_logs_attach_and_forward() {
-    needs_containerd!("exec_logs_attach_and_forward");
-    let mut world = World::new().await;
-    world.start_agent().await;
-    let script = "echo one; echo two >&2; (while true; do echo tick; sleep 0.2; done) & exec httpd -f -p 8080 -h /www";
-    world.control.template(1, pod(json!({"args": [script], "readinessProbe": http_ready()})), Material::default()).await;
-    let key = world.control.create(1, 1).await;
-    world.control.until_state(key, SandboxState::Ready).await;
-    let control = &world.control;
-
-    let (out, err, exit) = control.exec(key, &["sh", "-c", "echo out; echo err >&2; exit 7"], None, false).await;
-    assert_eq!((out.as_str(), err.as_str()), ("out\n", "err\n"));
-    assert!(matches!(exit, StreamExit::Code(7)), "{exit:?}");
-    let (out, _, exit) = control.exec(key, &["cat"], Some("through stdin"), false).await;
-    assert!(out == "through stdin" && matches!(exit, StreamExit::Code(0)), "{out:?} {exit:?}");
-    let (out, _, _) = control.exec(key, &["sh", "-c", "test -t 1 && echo tty"], None, true).await;
-    assert_eq!(out, "tty\r\n");
-    let (_, _, exit) = control.exec(key, &["/no/such"], None, false).await;
-    assert!(matches!(&exit, StreamExit::Failed(text) if text.contains("no such file")), "{exit:?}");
-    let big = control.exec(key, &["sh", "-c", "head -c 3000000 /dev/zero"], None, false).await;
-    assert_eq!(big.0.len(), 3_000_000);
-
-    let text = control.log(logs(key)).await.unwrap();
-    assert!(text.contains("one\n") && text.contains("two\n"), "{text:?}");
-    let StreamRequest::Log { key, container, .. } = logs(key) else { unreachable!() };
-    let following = StreamRequest::Log {
-        key, container, follow: true, previous: false, tail_lines: Some(1), limit_bytes: Some(20), since_ns: None, timestamps: false,
-    };
-    assert_eq!(control.log(following).await.unwrap(), "tick\ntick\ntick\ntick\n");
-
-    let request = StreamRequest::Forward { key, port: 8080 };
-    let get = b"GET / HTTP/1.0\r\n\r\n".to_vec();
-    let (answer, _, _) = world::converse(control.open(request).await, vec![skiff_engine::wire::StreamFrame::Stdin(get)]).await;
-    assert!(answer.ends_with("hello\n"), "{answer:?}");
-    let refused = world::converse(control.open(StreamRequest::Forward { key, port: 9 }).await, vec![]).await;
-    assert!(matches!(refused.2, StreamExit::Failed(_)), "{:?}", refused.2);
-
-    let attached = control.open(StreamRequest::Attach { key, container: "c".into(), stdin: false, tty: false }).await;
-    let attached = tokio::spawn(world::converse(attached, vec![]));
-    tokio::time::sleep(Duration::from_millis(700)).await;
-    control.gone(key).await;
-    let (out, _, _) = attached.await.unwrap();
-    assert!(out.contains("tick\ntick\n"), "{out:?}");
-    world.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_crash_loop_backs_off() {
     needs_containerd!("a_crash_loop_backs_off");
     let mut world = World::new().await;
@@ -160,7 +115,14 @@ async fn a_crash_loop_backs_off() {
     }
     let StreamRequest::Log { key, container, .. } = logs(key) else { unreachable!() };
     let previous = StreamRequest::Log {
-        key, container, follow: false, previous: true, tail_lines: None, limit_bytes: None, since_ns: None, timestamps: false,
+        key,
+        container,
+        follow: false,
+        previous: true,
+        tail_lines: None,
+        limit_bytes: None,
+        since_ns: None,
+        timestamps: false,
     };
     assert_eq!(world.control.log(previous).await.unwrap(), "attempt\n");
     world.control.gone(key).await;
@@ -172,10 +134,14 @@ async fn a_crash_loop_backs_off() {
     let (out, _, _) = world.control.exec(key, &["cat", "/proc/1/cmdline"], None, false).await;
     assert!(out.starts_with("httpd"), "{out:?}");
     kill_httpd(world.network + 4);
-    let back = world.control.until("the restart", key, |r| {
-        r.state == SandboxState::Ready && r.containers.first().is_some_and(|c| c.restarts == 1)
-    }).await;
-    assert!(matches!(&back.containers[0].last, Some(ContainerState::Terminated { exit_code: 137, reason, .. }) if reason == "Error"), "{back:?}");
+    let back = world
+        .control
+        .until("the restart", key, |r| r.state == SandboxState::Ready && r.containers.first().is_some_and(|c| c.restarts == 1))
+        .await;
+    assert!(
+        matches!(&back.containers[0].last, Some(ContainerState::Terminated { exit_code: 137, reason, .. }) if reason == "Error"),
+        "{back:?}"
+    );
     world.control.gone(key).await;
     world.end().await;
 }
@@ -202,11 +168,31 @@ async fn failures_have_upstreams_reasons() {
     world.start_agent().await;
     let control = &world.control;
     let cases = [
-        (1, json!({"image": "localhost/none:1"}), "ErrImagePull", "failed to pull image \"localhost/none:1\": not found on this node"),
-        (2, json!({"image": "localhost/none:1", "imagePullPolicy": "Never"}), "ErrImageNeverPull", "is not present with pull policy of Never"),
-        (3, json!({"env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "cm", "key": "k"}}}]}), "CreateContainerConfigError", "configmap \"cm\" not found"),
+        (
+            1,
+            json!({"image": "localhost/none:1"}),
+            "ErrImagePull",
+            "failed to pull image \"localhost/none:1\": not found on this node",
+        ),
+        (
+            2,
+            json!({"image": "localhost/none:1", "imagePullPolicy": "Never"}),
+            "ErrImageNeverPull",
+            "is not present with pull policy of Never",
+        ),
+        (
+            3,
+            json!({"env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "cm", "key": "k"}}}]}),
+            "CreateContainerConfigError",
+            "configmap \"cm\" not found",
+        ),
         (4, json!({"command": ["/no/such"]}), "StartError", "exec: \"/no/such\": stat /no/such: no such file or directory"),
-        (5, json!({"resources": {"limits": {"memory": "16Mi"}}, "args": ["x=$(head -c 200000000 /dev/zero | cat -v); echo $x"]}), "OOMKilled", ""),
+        (
+            5,
+            json!({"resources": {"limits": {"memory": "16Mi"}}, "args": ["x=$(head -c 200000000 /dev/zero | cat -v); echo $x"]}),
+            "OOMKilled",
+            "",
+        ),
     ];
     let mut keys = Vec::new();
     for (revision, container, wanted, message) in &cases {
@@ -231,7 +217,9 @@ async fn failures_have_upstreams_reasons() {
     control.until_state(keys[2], SandboxState::Ready).await;
     let image = world.path().join("image");
     let settings = &world.settings;
-    skiff_kubelet::image::import(&settings.containerd_socket, &settings.namespace, &image, Some("localhost/none:1")).await.unwrap();
+    skiff_kubelet::image::import(&settings.containerd_socket, &settings.namespace, &image, Some("localhost/none:1"))
+        .await
+        .unwrap();
     control.until_image("localhost/none:1").await;
     control.until_state(keys[0], SandboxState::Ready).await;
     for key in keys {
@@ -245,7 +233,8 @@ async fn jobs_and_init_containers_run_to_their_end() {
     needs_containerd!("jobs_and_init_containers_run_to_their_end");
     let mut world = World::new().await;
     world.start_agent().await;
-    let mut job = pod(json!({"args": ["cat /shared/word; cat /etc/hosts /etc/hostname; id -u; env; touch /x && echo writable; exit 0"],
+    let mut job =
+        pod(json!({"args": ["cat /shared/word; cat /etc/hosts /etc/hostname; id -u; env; touch /x && echo writable; exit 0"],
         "workingDir": "/shared", "securityContext": {"runAsUser": 101, "readOnlyRootFilesystem": true},
         "env": [{"name": "WHO", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}, {"name": "HI", "value": "hi $(WHO)"}],
         "volumeMounts": [{"name": "shared", "mountPath": "/shared"}]}));
@@ -257,7 +246,12 @@ async fn jobs_and_init_containers_run_to_their_end() {
     let key = world.control.create(1, 1).await;
     let report = world.control.until_state(key, SandboxState::Succeeded).await;
     assert_eq!(report.containers.len(), 2);
-    assert!(report.containers.iter().all(|c| matches!(&c.state, ContainerState::Terminated { exit_code: 0, reason, .. } if reason == "Completed")));
+    assert!(
+        report
+            .containers
+            .iter()
+            .all(|c| matches!(&c.state, ContainerState::Terminated { exit_code: 0, reason, .. } if reason == "Completed"))
+    );
     let log = world.control.log(logs(key)).await.unwrap();
     for line in ["from-init\n", "\tpod-1-1\n", "\n101\n", "HI=hi pod-1-1\n", "FROM=image\n"] {
         assert!(log.contains(line), "{line:?} in {log}");
@@ -272,10 +266,12 @@ async fn volumes_are_refreshed_and_liveness_kills() {
     needs_containerd!("volumes_are_refreshed_and_liveness_kills");
     let mut world = World::new().await;
     world.start_agent().await;
-    let mut pod = pod(json!({"livenessProbe": {"exec": {"command": ["cat", "/tmp/alive"]}, "periodSeconds": 1, "failureThreshold": 1, "initialDelaySeconds": 1},
+    let mut pod = pod(
+        json!({"livenessProbe": {"exec": {"command": ["cat", "/tmp/alive"]}, "periodSeconds": 1, "failureThreshold": 1, "initialDelaySeconds": 1},
         "args": ["touch /tmp/alive; exec httpd -f -p 8080 -h /www"],
         "startupProbe": {"tcpSocket": {"port": 8080}, "periodSeconds": 1, "failureThreshold": 30},
-        "volumeMounts": [{"name": "cm", "mountPath": "/cm"}, {"name": "token", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount", "readOnly": true}]}));
+        "volumeMounts": [{"name": "cm", "mountPath": "/cm"}, {"name": "token", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount", "readOnly": true}]}),
+    );
     pod["spec"]["volumes"] = json!([{"name": "cm", "configMap": {"name": "cm"}},
         {"name": "token", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}]);
     let material = |value: &str| Material {
@@ -321,9 +317,12 @@ async fn nothing_restarts_when_the_agent_or_containerd_does() {
     let (_, sandboxes) = world.control.session().await;
     assert_eq!(sandboxes.len(), 2, "{sandboxes:?}");
     assert!(sandboxes.iter().any(|s| s.key == kept && s.state == SandboxState::Ready && s.slot == 3), "{sandboxes:?}");
-    world.control.until("the one that died is restarted", dies, |r| {
-        r.state == SandboxState::Ready && r.containers.first().is_some_and(|c| c.restarts == 1)
-    }).await;
+    world
+        .control
+        .until("the one that died is restarted", dies, |r| {
+            r.state == SandboxState::Ready && r.containers.first().is_some_and(|c| c.restarts == 1)
+        })
+        .await;
     let (_, _, exit) = world.control.exec(kept, &["test", "-f", "/tmp/same"], None, false).await;
     assert!(matches!(exit, StreamExit::Code(0)), "it is the same container: {exit:?}");
 
@@ -339,7 +338,10 @@ async fn nothing_restarts_when_the_agent_or_containerd_does() {
     }
     assert!(matches!(exit, StreamExit::Code(0)), "after a restart of containerd: {exit:?}");
     kill_httpd(world.network + 3);
-    world.control.until("an end after containerd's restart", kept, |r| r.containers.first().is_some_and(|c| c.restarts == 1)).await;
+    world
+        .control
+        .until("an end after containerd's restart", kept, |r| r.containers.first().is_some_and(|c| c.restarts == 1))
+        .await;
     world.control.gone(kept).await;
     world.control.gone(dies).await;
     world.end().await;
@@ -377,52 +379,4 @@ async fn many_at_once_and_stale_orders() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(control.states(keys[0]).last(), Some(&SandboxState::Gone), "a buried key stays buried");
     world.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn services_are_reached_from_node_and_pods() {
-    needs_containerd!("services_are_reached_from_node_and_pods");
-    if std::process::Command::new("nft").arg("--version").output().is_err() {
-        println!("SKIPPED services_are_reached_from_node_and_pods: nft is not installed");
-        return;
-    }
-    let mut world = World::new().await;
-    world.start_agent().await;
-    let control = &world.control;
-    control.template(1, pod(json!({"readinessProbe": http_ready()})), Material::default()).await;
-    let keys = [control.create(1, 1).await, control.create(1, 2).await];
-    for key in keys {
-        control.until_state(key, SandboxState::Ready).await;
-    }
-    let cluster_ip = u32::from(std::net::Ipv4Addr::new(10, 96, (world.network >> 8 & 0xff) as u8, 7));
-    let endpoints = vec![(world.network + 3, 8080), (world.network + 4, 8080)];
-    let port = skiff_engine::wire::ServicePort { port: 80, node_port: 0, udp: false, endpoints };
-    control.order(skiff_engine::wire::Order::Service(skiff_engine::wire::ServiceRule { cluster_ip, ports: vec![port] })).await;
-    let address = std::net::Ipv4Addr::from(cluster_ip);
-    let mut page = String::new();
-    for _ in 0..50 {
-        let fetching = tokio::time::timeout(Duration::from_millis(200), fetch(address));
-        page = fetching.await.map_or_else(|e| e.to_string(), |got| got.unwrap_or_else(|e| e.to_string()));
-        if page.ends_with("hello\n") {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    // The answer is read, not just the connection seen: what is routed elsewhere may be answered by a proxy.
-    assert!(page.ends_with("hello\n"), "from the node: {page}");
-    let get = format!("busybox timeout 5 busybox wget -qO- http://{address}/");
-    for key in keys.into_iter().cycle().take(20) {
-        let (out, err, _) = control.exec(key, &["sh", "-c", &get], None, false).await;
-        assert!(out == "hello\n", "from a pod: {out:?} {err:?}");
-    }
-    world.end().await;
-}
-
-async fn fetch(address: std::net::Ipv4Addr) -> std::io::Result<String> {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let mut stream = tokio::net::TcpStream::connect((address, 80)).await?;
-    stream.write_all(b"GET / HTTP/1.0\r\n\r\n").await?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
-    Ok(answer)
 }

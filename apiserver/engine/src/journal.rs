@@ -58,7 +58,7 @@ impl<E, X: Default> Journal<E, X> {
         }
         let start = self.ring.partition_point(|entry| entry.version <= version);
         // A batch never ends between two entries of one version: the cursor could not tell them apart.
-        let mut end = (start + count).min(self.ring.len());
+        let mut end = start.saturating_add(count).min(self.ring.len());
         while end > start && end < self.ring.len() && self.ring[end].version == self.ring[end - 1].version {
             end += 1;
         }

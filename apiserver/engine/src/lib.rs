@@ -7,8 +7,10 @@
 
 extern crate alloc;
 
+mod agenda;
 pub mod command;
 pub mod event;
+pub mod invariant;
 pub mod journal;
 pub mod policy;
 pub mod react;

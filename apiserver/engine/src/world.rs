@@ -2,8 +2,10 @@
 //!
 //! Changed by commands (one file each under `command/`) inside a turn; read by anybody with a shared reference.
 
+use crate::agenda::{Agenda, Job};
 use crate::event::{Event, Order, Outcome, SandboxAt};
-use crate::record::{Documents, Function, Node, Overlay, Phase, RecentStages, Revision, Row, Sandbox, Sandboxes};
+use crate::record::pending::{Pending, Size};
+use crate::record::{Documents, Function, Members, Node, Overlay, Phase, RecentStages, Revision, Row, Sandbox, Sandboxes, Shape};
 use alloc::{
     collections::{BTreeMap, BTreeSet},
     string::String,
@@ -30,16 +32,26 @@ pub struct World {
     pub stages: RecentStages,
     /// The last version given out; never goes back.
     pub version: u64,
-    /// Sandboxes without a node, in order of creation.
-    pub(crate) pending: BTreeSet<(u32, Row)>,
-    /// Revisions with young ready sandboxes.
-    pub(crate) maturing: BTreeSet<u32>,
+    /// Gateways that are connected. Without one, silence is not "no traffic" and nothing is scaled down.
+    pub gateways: u32,
+    /// Sandboxes without a node.
+    pub(crate) pending: Pending,
+    /// What is due when.
+    pub(crate) agenda: Agenda,
     /// Revisions whose autoscaler has something to decide.
     pub(crate) scaling: BTreeSet<u32>,
-    /// Until this time (Unix ms) nothing is created: nodes are still telling what they run.
+    /// Functions with something left to make or stop, because a turn's bound was reached.
+    pub(crate) unfinished: BTreeSet<u32>,
+    /// Dropped revisions with sandboxes left to stop, for the same reason.
+    pub(crate) doomed: BTreeSet<u32>,
+    /// Nodes of an earlier run that have not said yet what they run.
+    pub(crate) awaited: BTreeSet<u16>,
+    /// Until this time (Unix ms) nothing is created: nodes are still telling what they run. 0 when that is over.
     pub(crate) settle_until_ms: u64,
-    /// First `seq` of revisions made in this run of the control plane.
-    pub(crate) seq_first: u32,
+    /// What is put now was there before this run: `settle` until the first reaction.
+    pub(crate) restoring: bool,
+    /// Number of this run of the control plane.
+    pub(crate) epoch: u32,
 }
 
 /// The one argument of a turn besides the world: time, chance, and what comes out.
@@ -50,19 +62,26 @@ pub struct Turn {
     pub seed: u64,
     /// What leaves the turn.
     pub out: Outcome,
+    /// Functions that a command touched.
     pub(crate) dirty: BTreeSet<u32>,
+    /// Nodes that have room again.
+    pub(crate) freed: BTreeSet<u16>,
+    /// Sizes of waiting sandboxes to be tried anywhere.
+    pub(crate) retried: BTreeSet<Size>,
 }
 
 impl Turn {
     /// A turn at a time.
     #[must_use]
     pub fn new(now_ms: u64, seed: u64) -> Turn {
-        Turn { now_ms, seed, out: Outcome::default(), dirty: BTreeSet::new() }
+        let (dirty, freed, retried) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        Turn { now_ms, seed, out: Outcome::default(), dirty, freed, retried }
     }
 
     /// Unix seconds.
     #[must_use]
     pub fn now_s(&self) -> u32 {
+        // Until 2106.
         (self.now_ms / 1000) as u32
     }
 
@@ -97,31 +116,42 @@ impl World {
         }
     }
 
-    /// Replaces a sandbox's row and overlay, moves the counters, notes the event. Nothing happens if nothing changed.
+    /// What a sandbox of a revision needs; nothing if the revision is unknown (its sandboxes are being stopped).
+    pub(crate) fn shape_of(&self, serial: u32) -> Shape {
+        self.revisions.get(&serial).map(|r| r.shape).unwrap_or_default()
+    }
+
+    /// Replaces a sandbox's row and overlay, moves the counters, notes the event.
     pub(crate) fn move_sandbox(&mut self, turn: &mut Turn, row: Row, after: Sandbox, overlay: Option<Arc<Overlay>>) {
         let before = self.sandbox_at(row);
         let version = self.next_version();
+        if !Members::same_lane(before.sandbox.phase(), after.phase()) {
+            self.delist(row, before.sandbox);
+            self.enlist(row, after);
+        }
         self.sandboxes.set(row, after, version);
         self.sandboxes.set_overlay(row, overlay);
-        self.count(turn, Some(before.sandbox), Some(after));
         if before.sandbox.is_placed() != after.is_placed() {
-            self.pending.remove(&(after.created_s(), row));
+            let shape = self.shape_of(after.revision());
+            self.pending.remove(&shape, after.created_s(), row);
         }
+        self.count(turn, Some(before.sandbox), Some(after));
         let event = Event::Sandbox { before: Some(before), after: Some(self.sandbox_at(row)) };
         turn.out.events.push((version, event));
     }
 
-    /// Adds a sandbox.
+    /// Adds a sandbox; if it has a place, the caller has claimed it for [`Sandboxes::next_row`].
     pub(crate) fn add_sandbox(&mut self, turn: &mut Turn, sandbox: Sandbox, overlay: Option<Arc<Overlay>>) -> Row {
         let version = self.next_version();
         let row = self.sandboxes.insert(sandbox, version);
         self.sandboxes.set_overlay(row, overlay);
+        self.enlist(row, sandbox);
         if let Some(revision) = self.revisions.get_mut(&sandbox.revision()) {
-            revision.members.push(row);
             revision.made = true;
         }
         if !sandbox.is_placed() {
-            self.pending.insert((sandbox.created_s(), row));
+            let shape = self.shape_of(sandbox.revision());
+            self.pending.insert(&shape, sandbox.created_s(), row);
         }
         self.count(turn, None, Some(sandbox));
         turn.out.events.push((version, Event::Sandbox { before: None, after: Some(self.sandbox_at(row)) }));
@@ -132,32 +162,46 @@ impl World {
     pub(crate) fn remove_sandbox(&mut self, turn: &mut Turn, row: Row) {
         let before = self.sandbox_at(row);
         let sandbox = before.sandbox;
+        let shape = self.shape_of(sandbox.revision());
         let version = self.next_version();
-        if let Some(revision) = self.revisions.get_mut(&sandbox.revision()) {
-            // Mostly in order of `seq`, so the search from the front finds old ones and from the back young ones soon.
-            if let Some(at) = revision.members.iter().position(|member| *member == row) {
-                revision.members.remove(at);
-            }
+        self.delist(row, sandbox);
+        if !sandbox.is_placed() {
+            self.pending.remove(&shape, sandbox.created_s(), row);
+        } else if let Some(node) = self.nodes.get_mut(sandbox.node() as usize) {
+            node.free_slot(sandbox.slot());
+            node.give_room(&shape);
+            turn.freed.insert(sandbox.node());
         }
-        self.pending.remove(&(sandbox.created_s(), row));
-        self.release(sandbox);
         self.sandboxes.remove(row);
         self.count(turn, Some(sandbox), None);
         turn.out.events.push((version, Event::Sandbox { before: Some(before), after: None }));
         // A dropped revision's row goes with its last sandbox.
         if self.revisions.get(&sandbox.revision()).is_some_and(|r| r.function == 0 && r.members.is_empty()) {
-            self.revisions.remove(&sandbox.revision());
+            self.forget_revision(sandbox.revision());
         }
     }
 
-    /// Gives back what a sandbox took of its node.
-    pub(crate) fn release(&mut self, sandbox: Sandbox) {
-        let shape = self.revisions.get(&sandbox.revision()).map(|r| r.shape).unwrap_or_default();
-        if let Some(node) = self.nodes.get_mut(sandbox.node() as usize) {
-            node.free_slot(sandbox.slot());
-            node.used = node.used.saturating_sub(1);
-            node.used_cpu_milli = node.used_cpu_milli.saturating_sub(shape.cpu_milli);
-            node.used_memory_mib = node.used_memory_mib.saturating_sub(shape.memory_mib);
+    /// A revision's row goes.
+    pub(crate) fn forget_revision(&mut self, serial: u32) {
+        self.revisions.remove(&serial);
+        self.doomed.remove(&serial);
+        self.scaling.remove(&serial);
+        self.agenda.cancel(Job::Mature(serial));
+        self.agenda.cancel(Job::Scale(serial));
+    }
+
+    fn enlist(&mut self, row: Row, sandbox: Sandbox) {
+        if let Some(revision) = self.revisions.get_mut(&sandbox.revision()) {
+            let at = revision.members.push(sandbox.phase(), row);
+            self.sandboxes.set_at(row, at);
+        }
+    }
+
+    fn delist(&mut self, row: Row, sandbox: Sandbox) {
+        if let Some(revision) = self.revisions.get_mut(&sandbox.revision()) {
+            let sandboxes = &mut self.sandboxes;
+            let at = sandboxes.at(row);
+            revision.members.take(sandbox.phase(), row, at, |row, at| sandboxes.set_at(row, at));
         }
     }
 
@@ -168,21 +212,21 @@ impl World {
         let now_s = turn.now_s();
         let Some(revision) = self.revisions.get_mut(&serial) else { return };
         turn.dirty.insert(revision.function);
-        let phase = |s: Option<Sandbox>| s.map(Sandbox::phase);
-        let (was, is) = (phase(before), phase(after));
+        let is = |s: Option<Sandbox>, what: fn(Phase) -> bool| s.is_some_and(|s| what(s.phase()));
+        let ready = |s| is(s, |phase| phase == Phase::Ready);
+        let stopping = |s| is(s, |phase| phase == Phase::Stopping);
         let old = revision.counts;
-        let active = |p: Option<Phase>| u32::from(p.is_some_and(Phase::is_active));
-        let ready = |p: Option<Phase>| u32::from(p == Some(Phase::Ready));
-        let stopping = |p: Option<Phase>| u32::from(p == Some(Phase::Stopping));
-        let counts = &mut revision.counts;
-        counts.active = counts.active + active(is) - active(was).min(counts.active);
-        counts.ready = counts.ready + ready(is) - ready(was).min(counts.ready);
-        counts.stopping = counts.stopping + stopping(is) - stopping(was).min(counts.stopping);
-        if revision.shape.min_ready_s == 0 {
-            counts.available = counts.ready;
-        } else if ready(is) != ready(was) {
-            crate::react::mature(revision, now_s, is.is_some_and(|p| p == Phase::Ready));
-            self.maturing.insert(serial);
+        shift(&mut revision.counts.active, is(before, Phase::is_active), is(after, Phase::is_active));
+        shift(&mut revision.counts.ready, ready(before), ready(after));
+        shift(&mut revision.counts.stopping, stopping(before), stopping(after));
+        match (before, after) {
+            _ if ready(before) == ready(after) => {}
+            (_, Some(sandbox)) if ready(after) => revision.readied(sandbox, now_s),
+            (Some(sandbox), _) => revision.unreadied(sandbox),
+            _ => {}
+        }
+        if let Some((first_s, _)) = revision.maturing.first_key_value() {
+            self.agenda.set_by(Job::Mature(serial), u64::from(*first_s) * 1000);
         }
         if revision.counts.ready > 0 && revision.first_ready_s == 0 {
             revision.first_ready_s = now_s.max(1);
@@ -190,14 +234,14 @@ impl World {
         if (old.active > 0) != (revision.counts.active > 0) || (old.ready > 0) != (revision.counts.ready > 0) {
             revision.active_changed_s = now_s;
         }
+        if revision.counts.ready > old.ready {
+            revision.failure = None;
+        }
         // A move into or out of serving matters to endpoints even when the number stays (one goes, one comes).
-        let endpoints = ready(was) != ready(is) || stopping(was) != stopping(is);
+        let endpoints = ready(before) != ready(after) || stopping(before) != stopping(after);
         if revision.counts != old || endpoints {
             revision.touched = version;
             turn.out.events.push((version, Event::Revision { serial, endpoints }));
-        }
-        if revision.counts.ready > old.ready {
-            revision.failure = None;
         }
     }
 
@@ -218,4 +262,11 @@ impl World {
             turn.out.events.push((version, Event::Node { number }));
         }
     }
+}
+
+/// Moves one sandbox into or out of a counter.
+fn shift(counter: &mut u32, was: bool, is: bool) {
+    let (was, is) = (u32::from(was), u32::from(is));
+    debug_assert!(*counter + is >= was, "a sandbox leaves a counter that it never entered");
+    *counter = (*counter + is).saturating_sub(was);
 }

@@ -11,6 +11,8 @@ pub enum Why {
     Required,
     /// `FieldValueInvalid`
     Invalid,
+    /// `FieldValueInvalid` of a value that upstream does not show (CEL rules).
+    InvalidUnshown,
     /// `FieldValueNotSupported`
     NotSupported,
     /// `FieldValueForbidden`
@@ -79,7 +81,7 @@ impl FieldError {
     pub fn reason(&self) -> &'static str {
         match self.why {
             Why::Required => "FieldValueRequired",
-            Why::Invalid => "FieldValueInvalid",
+            Why::Invalid | Why::InvalidUnshown => "FieldValueInvalid",
             Why::NotSupported => "FieldValueNotSupported",
             Why::Forbidden => "FieldValueForbidden",
             Why::Duplicate => "FieldValueDuplicate",
@@ -95,7 +97,7 @@ impl FieldError {
     pub fn body(&self) -> String {
         let head = match self.why {
             Why::Required => "Required value",
-            Why::Invalid | Why::TypeInvalid => "Invalid value",
+            Why::Invalid | Why::InvalidUnshown | Why::TypeInvalid => "Invalid value",
             Why::NotSupported => "Unsupported value",
             Why::Forbidden => "Forbidden",
             Why::Duplicate => "Duplicate value",
@@ -105,7 +107,8 @@ impl FieldError {
             Why::Internal => "Internal error",
         };
         let shown = match self.why {
-            Why::Required | Why::Forbidden | Why::TooLong | Why::TooMany | Why::Internal => String::new(),
+            Why::InvalidUnshown | Why::Required | Why::Forbidden | Why::TooLong | Why::TooMany | Why::Internal => String::new(),
+            Why::Duplicate if self.value.is_null() => String::new(),
             _ => format!(": {}", go_value(&self.value)),
         };
         if self.detail.is_empty() { format!("{head}{shown}") } else { format!("{head}{shown}: {}", self.detail) }

@@ -4,6 +4,7 @@
 //! it is good for changes (another API address) or when a start was cut off while writing it. Must not know who uses them.
 
 use crate::layout::{self, Layout};
+use crate::sec1;
 use anyhow::{Context, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -18,7 +19,7 @@ const NODES: &str = "system:nodes";
 /// Group of gateways.
 const GATEWAYS: &str = "skiff:gateways";
 /// Address of the `kubernetes` service, which pods know the API by.
-const SERVICE: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 96, 0, 1));
+const SERVICE: IpAddr = IpAddr::V4(Ipv4Addr::from_bits(skiff_apiserver::agents::SERVICE_NETWORK + 1));
 
 /// The authority of a data folder, made at the first start.
 pub fn authority(layout: &Layout) -> anyhow::Result<Ca> {
@@ -39,7 +40,8 @@ pub fn authority(layout: &Layout) -> anyhow::Result<Ca> {
 /// The authority of a data folder that was started before.
 pub fn existing_authority(layout: &Layout) -> anyhow::Result<Ca> {
     let text = |name: &str| String::from_utf8(layout::read(&layout.at(name))?).with_context(|| format!("{name} is no PEM"));
-    Ca::load(&text("ca.crt")?, &text("ca.key")?).context("ca.crt and ca.key in the data folder")
+    let key = text("ca.key")?;
+    Ca::load(&text("ca.crt")?, &sec1::as_pkcs8(&key).unwrap_or(key)).context("ca.crt and ca.key in the data folder")
 }
 
 /// The API server's serving certificate, and the administrator's certificate, token and kubeconfig.

@@ -9,6 +9,7 @@ mod https;
 mod identity;
 mod layout;
 mod role;
+mod sec1;
 mod up;
 
 use args::{Cli, Role};
@@ -23,7 +24,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     // `up` speaks for itself on standard output; only what goes wrong in the libraries it calls is worth a line.
-    listen_to_tracing(if matches!(cli.role, Role::Up(_)) { "warn" } else { "info" });
+    listen_to_tracing(if matches!(cli.role, Role::Up(_)) { "warn" } else { "info,openraft=warn" });
     match start(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -11,6 +11,7 @@ mod streams;
 
 pub use streams::{Incoming, Outgoing, SideStream, Streams, copy_raw};
 
+use crate::project::knative::{DOMAIN_CLAIMS, is_config};
 use crate::registry::ids;
 use crate::store::{Core, Outbox};
 use parking_lot::Mutex;
@@ -51,6 +52,8 @@ struct GatewayNotes {
     revisions: BTreeSet<u32>,
     routes: BTreeSet<Box<str>>,
     progress: Vec<(u32, u32, u32)>,
+    /// Something that any host may follow from has changed.
+    everything: bool,
 }
 
 struct NodeSession {
@@ -162,6 +165,8 @@ impl Agents {
         match event {
             Event::Document { resource, key, before, after } => match *resource {
                 ids::SERVICES => self.note_service(key),
+                DOMAIN_CLAIMS => self.note_gateways(|n| n.everything = true),
+                ids::CONFIG_MAPS if is_config(*resource, key) => self.note_gateways(|n| n.everything = true),
                 ids::ROUTES | ids::KSERVICES | ids::DOMAIN_MAPPINGS => self.note_gateways(|n| drop(n.routes.insert(key.clone()))),
                 ids::REVISIONS => {
                     let serial = after.as_ref().or(before.as_ref()).map_or(0, |d| d.serial);

@@ -141,6 +141,20 @@ fn of_owner(core: &Core, key: SandboxKey, reason: &'static str, text: &str) -> O
     })
 }
 
+/// A cold request was served: its stages, on the Revision that the user knows.
+pub fn of_cold(house: &House, key: SandboxKey, stages_us: &[(String, u32)]) {
+    let of = |core: &Core| {
+        let (_, revision) = core.index.location(key.revision)?;
+        let name = revision.split_once('/')?.1.to_owned();
+        let uid = core.world.documents.get(ids::REVISIONS, &revision)?.uid;
+        let stages: Vec<String> = stages_us.iter().map(|(stage, us)| format!("{stage} {:.1} ms", f64::from(*us) / 1e3)).collect();
+        let message = format!("Cold request served: {}", stages.join(", "));
+        Some(Happened { kind: "Revision", api_version: "serving.knative.dev/v1", name, uid, reason: "ColdStart", message, component: "skiff-gateway", ..of_pod(core, key)? })
+    };
+    let happened = of(&house.store.read());
+    record(house, happened.into_iter().collect());
+}
+
 /// What nodes reported of containers.
 pub fn of_reports(house: &House, node: &str, reports: &[SandboxReport]) {
     let happened: Vec<Happened> = {

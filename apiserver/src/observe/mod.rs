@@ -3,5 +3,6 @@
 pub mod events;
 mod metrics;
 pub mod openapi;
+mod prose;
 
 pub use metrics::Metrics;

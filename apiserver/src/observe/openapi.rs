@@ -1,5 +1,6 @@
 //! OpenAPI documents: made when first asked for, kept until the kinds change.
 
+use super::prose::Prose;
 use crate::registry::Kinds;
 use crate::status::{Outcome, Refusal};
 use crate::verbs::house::House;
@@ -82,7 +83,9 @@ fn v2(made: &mut Made, kinds: &Kinds, accept: &str) -> Outcome<Response<Body>> {
     }
     let body = made.v2.get_or_insert_with(|| {
         let docs = resource_docs(kinds);
-        serde_json::to_vec(&openapi::v2_document(RELEASE, &docs, None)).unwrap_or_default().into()
+        let prose = Prose::new();
+        let describe = |name: &str, field: Option<&str>| prose.of(name, field);
+        serde_json::to_vec(&openapi::v2_document(RELEASE, &docs, Some(&describe))).unwrap_or_default().into()
     });
     document(body.clone(), "application/json", None, false)
 }
@@ -105,7 +108,7 @@ fn resource_docs(kinds: &Kinds) -> Vec<ResourceDoc<'_>> {
                 schema,
                 root,
                 custom: r.custom,
-                published: None,
+                published: kind.custom.as_ref().map(|version| &version.published),
             })
         })
         .collect()
@@ -118,8 +121,10 @@ fn make(kinds: &Kinds, stamp: usize) -> Made {
     for doc in docs {
         by_version.entry(openapi::group_path(&doc.gvk.group, &doc.gvk.version)).or_default().push(doc);
     }
+    let prose = Prose::new();
+    let describe = |name: &str, field: Option<&str>| prose.of(name, field);
     for (path, docs) in by_version {
-        let body = serde_json::to_vec(&openapi::v3_document(RELEASE, &docs, None)).unwrap_or_default();
+        let body = serde_json::to_vec(&openapi::v3_document(RELEASE, &docs, Some(&describe))).unwrap_or_default();
         let hash = openapi::document_hash(&body);
         documents.insert(path, (body.into(), hash));
     }

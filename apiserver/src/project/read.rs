@@ -90,7 +90,7 @@ impl Core {
                 let (_, version) = self.derived_endpoints(resource, key)?;
                 Some(Item { key: key.into(), version, view: View::Derived })
             }
-            _ => None,
+            _ => knative::views::find(self, resource, key).map(|version| Item { key: key.into(), version, view: View::Derived }),
         }
     }
 
@@ -123,6 +123,10 @@ impl Core {
         match resource {
             ids::PODS => self.derived_pods(namespace, &mut found),
             ids::ENDPOINTS | ids::ENDPOINT_SLICES => self.derived_slices(resource, &prefix, &mut found),
+            _ if knative::views::has_views(resource) => {
+                let views = knative::views::list(self, resource, &prefix).into_iter();
+                found.extend(views.map(|(key, version)| Item { key, version, view: View::Derived }));
+            }
             _ => {}
         }
         if found.len() != stored {
@@ -205,13 +209,14 @@ impl Core {
             View::OwnPod(document, at) => self.render_own_pod(document, at.as_ref()),
             View::Derived => self.render_derived(resource, key),
             View::Document(document) => self.render_document(resource, key, document),
+            View::Staged(document, stage) => knative::render_at(self, resource, key, document, *stage),
         }
     }
 
     fn render_document(&self, resource: ResourceId, key: &str, document: &Arc<Document>) -> Bytes {
         let whole = || Bytes::from_owner(document.body.clone());
         if !status_from_records(resource) {
-            return whole();
+            return crate::custom::refresh(&self.registry, resource, &document.body).unwrap_or_else(whole);
         }
         match resource {
             ids::DEPLOYMENTS => {
@@ -268,6 +273,9 @@ impl Core {
 
     fn render_derived(&self, resource: ResourceId, key: &str) -> Bytes {
         let empty = || Bytes::from_static(b"{\"metadata\":{}}");
+        if knative::views::has_views(resource) {
+            return knative::views::render(self, resource, key).unwrap_or_else(empty);
+        }
         let Some(((service, n), _)) = self.derived_endpoints(resource, key) else { return empty() };
         let Some(document) = self.world.documents.get(ids::SERVICES, &service) else { return empty() };
         match resource {
@@ -279,7 +287,7 @@ impl Core {
 
 fn view_version(view: &View) -> Option<u64> {
     match view {
-        View::Document(document) => Some(document.version),
+        View::Document(document) | View::Staged(document, _) => Some(document.version),
         View::Pod(_, at) => Some(at.version),
         View::OwnPod(document, at) => Some(document.version.max(at.as_ref().map_or(0, |a| a.version))),
         View::Derived => None,

@@ -90,6 +90,7 @@ impl Template {
         pod["kind"] = "Pod".into();
         let suffix = name::letters(name::digest(&[&owner.uid.to_be_bytes(), b"token"]), 5);
         let automount = pod.pointer("/spec/automountServiceAccountToken").and_then(Value::as_bool).unwrap_or(true);
+        (skiff_kinds::strategy("", "Pod").default)(&mut pod);
         workload::admit_pod(&mut pod, &suffix, automount, None);
         Self::of_pod(serial, prefix, owner.uid, pod)
     }

@@ -19,6 +19,8 @@ pub const JOURNAL_ENTRIES_MAX: usize = 32_768;
 pub enum View {
     /// A document; its status, where records make it, is that of the moment of reading.
     Document(Arc<Document>),
+    /// A ksvc on its way to what it is now, as upstream's controllers would show it.
+    Staged(Arc<Document>, skiff_knative::status::Stage),
     /// A sandbox of a revision, shown as a Pod.
     Pod(Arc<Template>, SandboxAt),
     /// A Pod of its own with its sandbox.
@@ -91,6 +93,7 @@ impl Core {
         self.world.raise_version(self.ceiling);
         self.first_version = self.world.version;
         self.live = true;
+        self.index.knative.set_restored(self.world.last_serial());
         let mut turn = Turn::new(now_ms, self.ceiling);
         self.world.settle(now_ms + settle_ms, epoch);
         self.flatten_all(&mut turn);
@@ -134,12 +137,12 @@ impl Core {
             }
         }
         let outcome = std::mem::take(&mut turn.out);
-        self.note(&outcome);
+        self.note(&outcome, turn.now_s());
         outcome
     }
 
     /// Journals a turn's events as changes of the objects that they touch.
-    fn note(&mut self, outcome: &Outcome) {
+    fn note(&mut self, outcome: &Outcome, now_s: u32) {
         for (version, event) in &outcome.events {
             match event {
                 Event::Document { resource, key, before, after } => self.note_document(*version, *resource, key, before, after),
@@ -155,6 +158,7 @@ impl Core {
                 Event::Said(_) => {}
             }
         }
+        crate::project::knative::after_turn(self, outcome, now_s);
     }
 
     fn push(&mut self, resource: ResourceId, version: u64, key: &str, before: Option<View>, after: Option<View>) {
@@ -180,10 +184,6 @@ impl Core {
         if resource == ids::SERVICES {
             self.note_service(version, key);
         }
-        if let Some(serial) = self.serial_of(resource, key) {
-            // The parent's status may follow from the child (a Route's from its Revision).
-            self.note_parents(version, serial);
-        }
     }
 
     /// The sandbox of a Pod of its own.
@@ -199,10 +199,6 @@ impl Core {
         let Some((resource, key)) = self.index.of_uid(uid) else { return false };
         let Some(document) = self.world.documents.get(*resource, key) else { return false };
         *resource == ids::PODS && self.own_sandbox(document.serial).is_some_and(|at| at.sandbox.is_placed())
-    }
-
-    fn serial_of(&self, resource: ResourceId, key: &str) -> Option<u32> {
-        self.world.documents.get(resource, key).map(|d| d.serial)
     }
 
     fn note_sandbox(&mut self, version: u64, before: Option<&SandboxAt>, after: Option<&SandboxAt>) {
@@ -234,17 +230,6 @@ impl Core {
             self.index.touched.insert(serial, version);
             self.push(resource, version, &key, Some(view.clone()), Some(view));
         }
-        self.note_parents(version, serial);
-    }
-
-    /// Knative: the Configuration, Route and Service above a Revision have conditions that follow from it.
-    fn note_parents(&mut self, version: u64, serial: u32) {
-        for (resource, key) in self.index.parents_of(serial) {
-            let Some(document) = self.world.documents.get(resource, &key) else { continue };
-            self.index.touched.insert(document.serial, version);
-            let view = View::Document(document.clone());
-            self.push(resource, version, &key, Some(view.clone()), Some(view));
-        }
     }
 
     fn note_node(&mut self, version: u64, number: u16) {
@@ -273,7 +258,9 @@ impl Core {
 
     pub(super) fn clear_documents(&mut self) {
         self.world = World::default();
+        let knative = self.index.knative.renewed();
         self.index = Index::default();
+        self.index.knative = knative;
     }
 
     pub(super) fn restore_document(&mut self, resource: ResourceId, key: &str, document: Arc<Document>) {

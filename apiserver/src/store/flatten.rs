@@ -67,6 +67,7 @@ impl Core {
             ids::NODES => self.flatten_node(turn, key, document),
             ids::SERVICES => self.flatten_service(key, document),
             ids::REVISIONS => self.flatten_revision(turn, key, document),
+            ids::CONFIG_MAPS if crate::project::knative::is_config(resource, key) => crate::project::knative::plan_revisions(self, turn),
             _ => {}
         }
     }
@@ -200,7 +201,7 @@ impl Core {
 
     fn flatten_revision(&mut self, turn: &mut Turn, key: &str, document: &Document) {
         let object = unpack(&document.body);
-        let Some(plan) = crate::project::knative::scale_plan(self, &object) else { return };
+        let Some(plan) = crate::project::knative::scale_plan(self, document, &object) else { return };
         let put = PutFunction { serial: document.serial, plan, current: document.serial };
         self.world.put_function(turn, put);
         let (namespace, name) = key.split_once('/').unwrap_or(("", key));

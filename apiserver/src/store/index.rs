@@ -38,6 +38,8 @@ pub struct Index {
     parents: HashMap<u32, Vec<Location>>,
     /// `resourceVersion` of the last change of a status that records make, by number of the document.
     pub touched: HashMap<u32, u64>,
+    /// What Knative objects need remembered.
+    pub knative: crate::project::knative::Memory,
 }
 
 /// Documents whose number records use; only these are worth an entry in `by_serial`.
@@ -51,6 +53,8 @@ fn is_flattened(resource: ResourceId) -> bool {
 impl Index {
     /// Keeps identities and numbers.
     pub fn note_document(&mut self, resource: ResourceId, key: &str, before: Option<&Document>, after: Option<&Document>) {
+        let gone = before.filter(|old| after.is_none_or(|new| new.uid != old.uid)).map(|old| old.serial);
+        self.knative.note_document(resource, key, gone);
         if let Some(old) = before
             && after.is_none_or(|new| new.uid != old.uid)
         {

@@ -23,6 +23,7 @@ pub fn add(house: &House, kind: &Kind, old: Option<&Value>, new: &Value, transac
     match kind.id {
         ids::NAMESPACES if old.is_none() => namespace(house, new, transaction),
         ids::DEPLOYMENTS => deployment(house, old, new, transaction),
+        ids::CRDS => crate::custom::settle(house, old, new, transaction),
         _ => return super::knative::companions(house, kind, old, new, transaction),
     }
     Ok(())
@@ -76,6 +77,10 @@ fn deployment(house: &House, old: Option<&Value>, new: &Value, transaction: &mut
         Some((_, set)) if number(set) == newest => newest,
         _ => newest + 1,
     };
+    // A paused Deployment makes no new ReplicaSet, and its number stays (upstream's deployment controller).
+    if found.is_none() && new.pointer("/spec/paused").and_then(Value::as_bool) == Some(true) {
+        return;
+    }
     let set = replica_set(new, found.map(|(_, set)| set), &set_key, &hash, revision);
     if found.is_none_or(|(_, before)| *before != set) {
         transaction.writes.push(Write { resource: ids::REPLICA_SETS, key: set_key.clone(), expect: Expect::Any, put: Some(put(ids::REPLICA_SETS, &set)) });

@@ -67,22 +67,26 @@ pub async fn insert(house: &House, ask: &Ask, mut object: Value, dry: bool, orig
     if object.pointer("/metadata/resourceVersion").and_then(Value::as_str).is_some_and(|v| !v.is_empty()) {
         return Err(Refusal::new(500, "", "resourceVersion should not be set on objects to be created"));
     }
+    crate::custom::check_alive(kind)?;
     write::begin_new(&mut object, &now);
     if !named && !generate.is_empty() {
         object["metadata"]["name"] = generated(&generate).into();
     }
     super::knative::default_new(house, ask, &mut object)?;
     (kind.strategy.default)(&mut object);
-    if let Some(subject) = write::subject(kind) {
+    if let Some(subject) = write::subject(kind).filter(|_| origin != Origin::Apply) {
         let manager = ask.field_manager();
         let api_version = kind.resource.api_version();
         let write = Write { field_manager: &manager, api_version: &api_version, subresource: "", now: &now, reset: write::main_reset(kind) };
         track_update(subject, &write, None, &mut object);
     }
     (kind.strategy.prepare_create)(&mut object);
+    crate::custom::prepare_create(kind, &mut object);
+    super::knative::admit(house, ask, &mut object, None)?;
     write::admit(house, ask, &mut object, None, dry)?;
     let mut errors = meta::validate_meta(&object, kind.resource.namespaced, meta::name_rule(kind.group(), kind.kind()));
     errors.extend((kind.strategy.validate)(&object));
+    crate::custom::validate(house, kind, "", &object, None, &mut errors);
     if !errors.is_empty() {
         let shown_name = if named { object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default() } else { "" };
         return Err(Refusal::invalid(kind.group(), kind.kind(), shown_name, &errors));
@@ -90,7 +94,7 @@ pub async fn insert(house: &House, ask: &Ask, mut object: Value, dry: bool, orig
     super::knative::check(house, ask, &object, None)?;
     super::access::check_escalation(house, ask, &object)?;
     write::complete(kind, &mut object);
-    if origin == Origin::Request {
+    if origin != Origin::House {
         write::check_namespace(house, ask, &object)?;
     }
     for _ in 0..NAMES_MAX {

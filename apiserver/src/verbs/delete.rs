@@ -131,8 +131,11 @@ async fn remove(house: &Arc<House>, ask: &Ask, options: &Options, found: &Live) 
     if kind.id == ids::NAMESPACES {
         return super::namespace::delete(house, ask, found, stored, options.dry).await;
     }
+    if kind.id == ids::CRDS {
+        return crate::custom::removal::delete(house, ask, found, stored, options.dry).await;
+    }
     let grace_s = grace_of(house, kind, &found.value, options.grace_s);
-    let has_finalizers = found.value.pointer("/metadata/finalizers").and_then(Value::as_array).is_some_and(|f| !f.is_empty());
+    let has_finalizers = finalizers(&found.value) > 0;
     if grace_s == 0 && !has_finalizers {
         if options.dry {
             return Ok(Some((true, found.shown.clone())));
@@ -162,6 +165,12 @@ async fn remove(house: &Arc<House>, ask: &Ask, options: &Options, found: &Live) 
     Ok(version.map(|version| (false, Shown { version, body: pack(&new, true).into() })))
 }
 
+/// Finalizers that somebody waits for; Knative's own are only shown.
+fn finalizers(object: &Value) -> usize {
+    let list = object.pointer("/metadata/finalizers").and_then(Value::as_array).into_iter().flatten();
+    list.filter(|f| !f.as_str().is_some_and(crate::project::knative::is_shown_finalizer)).count()
+}
+
 fn orphans_by_default(_kind: &Kind) -> bool {
     false
 }
@@ -181,7 +190,7 @@ fn grace_of(house: &House, kind: &Kind, object: &Value, asked: Option<i64>) -> i
     asked.unwrap_or(own).max(0)
 }
 
-fn mark(object: &Value, grace_s: i64) -> Value {
+pub(crate) fn mark(object: &Value, grace_s: i64) -> Value {
     let mut new = object.clone();
     let meta = &mut new["metadata"];
     if meta.get("deletionTimestamp").is_none_or(Value::is_null)
@@ -209,6 +218,7 @@ fn answers_with_object(kind: &Kind) -> bool {
         (kind.group(), kind.kind()),
         ("", "Pod" | "Service" | "Namespace" | "ServiceAccount" | "PersistentVolume" | "PersistentVolumeClaim" | "PodTemplate" | "ResourceQuota")
             | ("storage.k8s.io" | "resource.k8s.io", _)
+            | ("serving.knative.dev", "Route" | "DomainMapping")
     )
 }
 
@@ -244,7 +254,7 @@ pub fn dependents(core: &Core, owner: u128, orphan: bool, transaction: &mut Tran
                 transaction.writes.push(write(Some(put)));
                 continue;
             }
-            let has_finalizers = object.pointer("/metadata/finalizers").and_then(Value::as_array).is_some_and(|f| !f.is_empty());
+            let has_finalizers = finalizers(&object) > 0;
             let graceful = *resource == ids::PODS && core.own_sandbox_placed(document.uid);
             if has_finalizers || graceful {
                 if !is_deleting(&object) {
@@ -277,8 +287,7 @@ fn release(object: &mut Value, owner: u128) {
 /// # Errors
 /// 503 while stopping.
 pub async fn finish_if_final(house: &House, ask: &Ask, old: &Value, new: &Value, stored: u64) -> Outcome<Option<u64>> {
-    let left = new.pointer("/metadata/finalizers").and_then(Value::as_array).map_or(0, Vec::len);
-    let had = old.pointer("/metadata/finalizers").and_then(Value::as_array).map_or(0, Vec::len);
+    let (left, had) = (finalizers(new), finalizers(old));
     let namespace = ask.kind.id == ids::NAMESPACES;
     if !is_deleting(new) || left > 0 || had == 0 || namespace || house.store.read().own_sandbox_placed(uid_of(new)) {
         return Ok(None);

@@ -87,6 +87,9 @@ fn check_text(kind: &str, version: &str, want: &str, why: &str) -> String {
 /// 400 with the Go decoder's text.
 pub fn typed(ask: &Ask, kind: &Kind, value: &mut Value, raw: Option<&[u8]>, validation: FieldValidation) -> Outcome<()> {
     let Some((schema, root)) = kind.schema() else { return Ok(()) };
+    if let Some(version) = &kind.custom {
+        return crate::custom::decode(ask, kind, version, value, raw, validation);
+    }
     if kind.resource.custom {
         return Ok(()); // Knative's and custom resources have decoders of their own.
     }

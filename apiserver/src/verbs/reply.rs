@@ -12,6 +12,7 @@ use crate::store::body::{splice, unpack};
 use bytes::Bytes;
 use serde_json::{Value, json};
 use skiff_kinds::show;
+use std::borrow::Cow;
 
 /// An answer before it becomes HTTP.
 #[derive(Debug)]
@@ -188,11 +189,19 @@ fn json_list(kind: &Kind, meta: &ListMeta, items: impl Iterator<Item = Shown>) -
     Reply { code: 200, content_type: "application/json", body: out.into() }
 }
 
+/// The columns of a kind.
+#[must_use]
+pub fn columns(kind: &Kind) -> Cow<'_, [show::Column]> {
+    match &kind.custom {
+        Some(version) => Cow::Borrowed(version.columns.columns()),
+        None => show::columns(kind.group(), kind.kind()),
+    }
+}
+
 /// A table without rows.
 #[must_use]
 pub fn table_head(ask: &Ask, version: &str) -> Value {
-    let columns = show::columns(ask.kind.group(), ask.kind.kind());
-    let columns: Vec<Value> = columns.iter().map(show::Column::to_json).collect();
+    let columns: Vec<Value> = columns(&ask.kind).iter().map(show::Column::to_json).collect();
     json!({"kind": "Table", "apiVersion": format!("meta.k8s.io/{version}"), "metadata": {}, "columnDefinitions": columns, "rows": []})
 }
 
@@ -203,7 +212,11 @@ pub fn table_head(ask: &Ask, version: &str) -> Value {
 pub fn row(ask: &Ask, shown: &Shown, version: &str) -> Outcome<Value> {
     let value = whole(&ask.kind, shown);
     let now_s = (clock::now_ms() / 1000) as i64;
-    let mut row = json!({"cells": show::cells(ask.kind.group(), ask.kind.kind(), &value, now_s)});
+    let cells = match &ask.kind.custom {
+        Some(version) => version.columns.cells(&value, now_s),
+        None => show::cells(ask.kind.group(), ask.kind.kind(), &value, now_s),
+    };
+    let mut row = json!({"cells": cells});
     if let Some(conditions) = show::row_conditions(ask.kind.group(), ask.kind.kind(), &value) {
         row["conditions"] = conditions;
     }

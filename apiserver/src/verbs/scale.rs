@@ -20,10 +20,14 @@ use skiff_patch::apply::{Write, track_update};
 /// 404.
 pub fn get(house: &House, ask: &Ask) -> Outcome<Reply> {
     let found = live(house, ask).ok_or_else(|| Refusal::not_found(&ask.about()))?;
+    crate::custom::scale::check_replicas(&ask.kind, &found.value)?;
     Reply::value(200, ask.form, &scale_of(&ask.kind, &found.value)?)
 }
 
 fn scale_of(kind: &Kind, object: &Value) -> Outcome<Value> {
+    if let Some(scale) = crate::custom::scale::scale_of(kind, object) {
+        return scale;
+    }
     workload::scale_of(kind.kind(), object).ok_or_else(Refusal::no_resource)
 }
 
@@ -95,7 +99,9 @@ fn patched(_house: &House, ask: &Ask, body: &[u8], _found: &Live, before: &Value
 async fn store(house: &House, ask: &Ask, found: &Live, replicas: i64, dry: bool) -> Outcome<Option<Value>> {
     let kind = &ask.kind;
     let mut new = found.value.clone();
-    workload::apply_scale(&mut new, replicas);
+    if !crate::custom::scale::set(kind, &mut new, replicas) {
+        workload::apply_scale(&mut new, replicas);
+    }
     if new == found.value {
         return Ok(Some(new));
     }

@@ -31,10 +31,9 @@ impl Selection {
             "" => Vec::new(),
             text => parse_field_selector(text).map_err(|e| Refusal::bad_request(e.to_string()))?,
         };
-        let known = show::field_labels(ask.kind.group(), ask.kind.kind());
         for requirement in &fields {
             let label = requirement.path.as_str();
-            if !known.contains(&label) {
+            if field_of(&ask.kind, &Value::Null, label).is_none() {
                 let text = if ask.kind.resource.custom {
                     show::unknown_custom_field_label(label)
                 } else {
@@ -78,8 +77,19 @@ impl Selection {
             return false;
         }
         self.fields.iter().all(|requirement| {
-            let value = show::field_value(kind.group(), kind.kind(), object, &requirement.path).unwrap_or_default();
+            let value = field_of(kind, object, &requirement.path).unwrap_or_default();
             (value == requirement.value) == requirement.equal
         })
+    }
+}
+
+/// The value of a selectable field; `None` for a label that the kind does not take.
+fn field_of(kind: &Kind, object: &Value, label: &str) -> Option<String> {
+    match &kind.custom {
+        Some(version) => {
+            let selectable: Vec<&str> = version.selectable.iter().map(String::as_str).collect();
+            show::custom_field_value(object, kind.resource.namespaced, &selectable, label)
+        }
+        None => show::field_value(kind.group(), kind.kind(), object, label),
     }
 }

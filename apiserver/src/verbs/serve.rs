@@ -56,6 +56,9 @@ pub async fn serve(house: Arc<House>, user: User, mut address: Address, request:
         content_type,
         warnings: Mutex::new(Vec::new()),
     });
+    if let Some(warning) = ask.kind.custom.as_ref().and_then(|version| version.warning.as_deref()) {
+        ask.warn(warning);
+    }
     let result = if virtual_kind { reviews(&house, &ask, request).await } else { dispatch(&house, &ask, request, watching).await };
     warnings.append(&mut ask.warnings.lock());
     result

@@ -32,7 +32,7 @@ pub(super) enum Change {
 }
 
 /// The live object of a write.
-pub(super) struct Live {
+pub struct Live {
     /// As clients see it.
     pub value: Value,
     /// As clients see it, bytes.
@@ -157,7 +157,7 @@ async fn absent(house: &House, ask: &Ask, change: &Change, dry: bool) -> Outcome
             if object.pointer("/metadata/uid").and_then(Value::as_str).is_some_and(|u| !u.is_empty()) {
                 return Err(Refusal::conflict(&ask.about(), "uid mismatch: the provided object specified uid, and no existing object was found"));
             }
-            let shown = insert(house, ask, object, dry, Origin::Request).await?;
+            let shown = insert(house, ask, object, dry, Origin::Apply).await?;
             reply::object(ask, 201, &shown)
         }
         Change::Whole(object) if !sub && created_by_put(ask) => {
@@ -201,6 +201,10 @@ fn prepare(house: &House, ask: &Ask, change: &Change, mut new: Value, live: &Liv
     super::knative::default_changed(house, ask, &mut new, &live.value)?;
     (kind.strategy.default)(&mut new);
     confine(kind, sub, &mut new, &live.value);
+    if sub == "status" {
+        // Times that Go prints as null belong to whoever writes the condition.
+        write::complete(kind, &mut new);
+    }
     let applied = matches!(change, Change::Patch(patch) if matches!(patch.kind, PatchKind::Apply));
     if let (Some(subject), false) = (write::subject(kind), applied) {
         let manager = ask.field_manager();
@@ -210,6 +214,8 @@ fn prepare(house: &House, ask: &Ask, change: &Change, mut new: Value, live: &Liv
     }
     if sub.is_empty() {
         (kind.strategy.prepare_update)(&mut new, &live.value);
+        crate::custom::prepare_update(kind, &mut new, &live.value);
+        super::knative::admit(house, ask, &mut new, Some(&live.value))?;
         write::admit(house, ask, &mut new, Some(&live.value), dry)?;
     }
     let mut errors = meta::validate_meta_update(&new, &live.value);
@@ -220,6 +226,7 @@ fn prepare(house: &House, ask: &Ask, change: &Change, mut new: Value, live: &Liv
         "resize" => workload::validate_resize(&new, &live.value),
         _ => Vec::new(),
     });
+    crate::custom::validate(house, kind, sub, &new, Some(&live.value), &mut errors);
     if !errors.is_empty() {
         return Err(Refusal::invalid(kind.group(), kind.kind(), &ask.address.name, &errors));
     }
@@ -298,6 +305,6 @@ async fn store(house: &House, ask: &Ask, live: &Live, mut new: Value, dry: bool)
 }
 
 /// Identity of a value.
-pub(super) fn uid_of(value: &Value) -> u128 {
+pub(crate) fn uid_of(value: &Value) -> u128 {
     name::uid_of(value.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default())
 }

@@ -18,6 +18,8 @@ use skiff_patch::apply::{Origin as Topology, Reset, Subject, reset};
 pub enum Origin {
     /// A client.
     Request,
+    /// A client's apply: ownership is recorded already.
+    Apply,
     /// The server itself, at its start.
     House,
 }

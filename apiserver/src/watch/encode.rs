@@ -93,7 +93,7 @@ impl Encoder {
             }
             (Shape::Table(v), _) => {
                 let mut row = json!({"cells": [], "object": {"kind": "PartialObjectMetadata", "apiVersion": format!("meta.k8s.io/{v}"), "metadata": meta}});
-                let cells = skiff_kinds::show::columns(self.ask.kind.group(), kind).len();
+                let cells = reply::columns(&self.ask.kind).len();
                 row["cells"] = Value::Array(vec![Value::Null; cells]);
                 let mut table = reply::table_head(&self.ask, v);
                 table["metadata"] = json!({"resourceVersion": version.to_string()});

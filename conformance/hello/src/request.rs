@@ -84,7 +84,11 @@ pub fn read(input: &mut impl BufRead, out: &mut impl Write) -> Result<Option<Req
     if expects {
         out.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").map_err(|_| Unreadable::Gone)?;
     }
-    if chunked { skip_chunks(input)? } else { skip(input, length)? };
+    if chunked {
+        skip_chunks(input)?
+    } else {
+        skip(input, length)?
+    };
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let query = query.split('&').filter(|pair| !pair.is_empty());
     let query = query.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(k, v)| (k.to_owned(), v.to_owned()));

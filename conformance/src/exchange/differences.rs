@@ -57,10 +57,7 @@ mod tests {
     #[test]
     fn names_what_is_missing_extra_and_other() {
         let found = differences(&json!({"a": 1, "b": [1, 2], "c": {"d": "x"}}), &json!({"b": [1], "c": {"d": "y"}, "e": null}));
-        assert_eq!(
-            found,
-            ["/a: missing, wanted 1", "/b: 1 items, wanted 2", "/c/d: \"y\", wanted \"x\"", "/e: extra null"]
-        );
+        assert_eq!(found, ["/a: missing, wanted 1", "/b: 1 items, wanted 2", "/c/d: \"y\", wanted \"x\"", "/e: extra null"]);
     }
 
     #[test]

@@ -175,13 +175,17 @@ mod tests {
             &json!({"generateName": "a-", "name": "a-xyz12", "namespace": "x-crud-1", "url": "http://h.x-crud-1.localhost"}),
             NAMES,
         );
-        let want = json!({"generateName": "a-", "name": "a-<generated>", "namespace": "<ns>", "url": "http://h.<ns>.example.com"});
+        let want =
+            json!({"generateName": "a-", "name": "a-<generated>", "namespace": "<ns>", "url": "http://h.<ns>.example.com"});
         assert_eq!(got.ok(), Some(want));
     }
 
     #[test]
     fn managers_are_sorted_and_the_controllers_left_out() {
-        let got = normal(&json!({"managedFields": [{"manager": "b"}, {"manager": "kube-controller-manager"}, {"manager": "a"}]}), NAMES);
+        let got = normal(
+            &json!({"managedFields": [{"manager": "b"}, {"manager": "kube-controller-manager"}, {"manager": "a"}]}),
+            NAMES,
+        );
         assert_eq!(got.ok(), Some(json!({"managedFields": [{"manager": "a"}, {"manager": "b"}]})));
     }
 

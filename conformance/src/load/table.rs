@@ -3,6 +3,9 @@
 use hdrhistogram::Histogram;
 use std::time::Duration;
 
+/// What is longer counts as this: an hour, which no figure waits for.
+const LONGEST_MICROS: u64 = 3_600_000_000;
+
 /// Latencies, to a thousandth of each.
 #[derive(Clone, Debug)]
 pub struct Latencies(Histogram<u64>);
@@ -11,7 +14,7 @@ impl Latencies {
     /// None yet.
     #[allow(clippy::expect_used)]
     pub fn new() -> Self {
-        Latencies(Histogram::new(3).expect("three digits are a valid precision"))
+        Latencies(Histogram::new_with_max(LONGEST_MICROS, 3).expect("an hour to three digits is a valid histogram"))
     }
 
     /// Adds one.

@@ -98,13 +98,7 @@ impl FakeNode {
             return;
         }
         let settled = self.ready_after_ms == 0;
-        let sandbox = Sandbox {
-            generation: create.generation,
-            slot: create.slot,
-            settled,
-            since_ms: now_ms,
-            created_ms: now_ms,
-        };
+        let sandbox = Sandbox { generation: create.generation, slot: create.slot, settled, since_ms: now_ms, created_ms: now_ms };
         if !settled {
             self.due.push_back(Due { at_ms: now_ms + self.ready_after_ms, key, generation: create.generation });
         }
@@ -216,14 +210,8 @@ mod tests {
         node.obey(create(3), 0, &mut out).expect("order");
         node.obey(delete(2), 0, &mut out).expect("order");
         assert_eq!(out.len(), 1);
-        let welcome = |epoch| Order::Welcome {
-            epoch,
-            node: 1,
-            pod_network: 0,
-            pod_prefix: 20,
-            service_network: 0,
-            service_prefix: 12,
-        };
+        let welcome =
+            |epoch| Order::Welcome { epoch, node: 1, pod_network: 0, pod_prefix: 20, service_network: 0, service_prefix: 12 };
         node.obey(welcome(7), 0, &mut out).expect("welcome");
         assert_eq!(node.obey(welcome(6), 0, &mut out), Err(OldEpoch { given: 6, seen: 7 }));
     }

@@ -80,9 +80,9 @@ pub async fn manifest(runtime: &Containerd, target: &Descriptor) -> Result<Manif
             return Err(ImageError::Unusable(format!("media type {:?} is not an image", at.media_type)));
         }
         let index: Index = parse(&bytes, "index")?;
-        at = fitting(&index).cloned().ok_or_else(|| {
-            ImageError::Unusable(format!("no match for platform linux/{}", super::document::architecture()))
-        })?;
+        at = fitting(&index)
+            .cloned()
+            .ok_or_else(|| ImageError::Unusable(format!("no match for platform linux/{}", super::document::architecture())))?;
     }
     Err(ImageError::Unusable("indexes are nested too deeply".to_owned()))
 }

@@ -119,8 +119,9 @@ mod tests {
 
     #[test]
     fn docker_config_with_nulls_is_read() {
-        let config: Config = serde_json::from_str(r#"{"config":{"Env":null,"Cmd":["a"],"Entrypoint":null,"User":"","WorkingDir":""}}"#)
-            .expect("readable");
+        let config: Config =
+            serde_json::from_str(r#"{"config":{"Env":null,"Cmd":["a"],"Entrypoint":null,"User":"","WorkingDir":""}}"#)
+                .expect("readable");
         assert_eq!(config.config.cmd, Some(vec!["a".to_owned()]));
     }
 }

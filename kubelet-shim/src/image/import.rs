@@ -11,11 +11,13 @@ use std::path::{Path, PathBuf};
 /// Entries of an archive that are looked at; a larger one is refused.
 const ENTRIES_MAX: usize = 10_000;
 
+/// Digest to offset and length in bytes.
+type Blobs = HashMap<String, (u64, u64)>;
+
 /// An archive on disk: where each blob lies.
 struct Archive {
     path: PathBuf,
-    /// Digest to offset and length in bytes.
-    blobs: HashMap<String, (u64, u64)>,
+    blobs: Blobs,
     index: Index,
     // A packed folder's archive is removed with this value.
     _temporary: Option<pack::Temporary>,
@@ -46,10 +48,10 @@ fn open(path: &Path, name: Option<&str>) -> Result<Archive, ImageError> {
     Ok(Archive { path: at.to_owned(), blobs, index, _temporary: temporary })
 }
 
-fn scan(path: &Path) -> Result<(HashMap<String, (u64, u64)>, Index), ImageError> {
+fn scan(path: &Path) -> Result<(Blobs, Index), ImageError> {
     let file_error = |source| ImageError::File { path: path.to_owned(), source };
     let mut tar = tar::Archive::new(File::open(path).map_err(file_error)?);
-    let (mut blobs, mut index) = (HashMap::new(), None);
+    let (mut blobs, mut index) = (Blobs::new(), None);
     for (number, entry) in tar.entries_with_seek().map_err(file_error)?.enumerate() {
         let mut entry = entry.map_err(file_error)?;
         if number >= ENTRIES_MAX {

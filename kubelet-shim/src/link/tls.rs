@@ -12,10 +12,7 @@ use std::sync::{Arc, OnceLock};
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     #[error("{what} is not readable PEM: {source}")]
-    Pem {
-        what: &'static str,
-        source: rustls_pki_types::pem::Error,
-    },
+    Pem { what: &'static str, source: rustls_pki_types::pem::Error },
     #[error("{0}")]
     Rustls(#[from] rustls::Error),
 }
@@ -52,9 +49,11 @@ pub fn unverified() -> Arc<ClientConfig> {
                 .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
                 .map(|builder| builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth());
             // Both versions are compiled in; the builder can only fail if a provider supports none of them.
-            Arc::new(config.unwrap_or_else(|_| {
-                ClientConfig::builder().with_root_certificates(RootCertStore::empty()).with_no_client_auth()
-            }))
+            Arc::new(
+                config.unwrap_or_else(|_| {
+                    ClientConfig::builder().with_root_certificates(RootCertStore::empty()).with_no_client_auth()
+                }),
+            )
         })
         .clone()
 }

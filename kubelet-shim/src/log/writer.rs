@@ -110,7 +110,14 @@ async fn pump(
     }
 }
 
-fn drain(pipe: &Receiver, stderr: bool, last: bool, lines: &mut Lines, log: &mut Log, chunks: &broadcast::Sender<Chunk>) -> usize {
+fn drain(
+    pipe: &Receiver,
+    stderr: bool,
+    last: bool,
+    lines: &mut Lines,
+    log: &mut Log,
+    chunks: &broadcast::Sender<Chunk>,
+) -> usize {
     let mut buffer = [0u8; 16 << 10];
     let mut total = 0;
     loop {

@@ -7,8 +7,8 @@ mod link;
 mod netns;
 mod service;
 
-pub use service::Services;
 pub use netns::{connect_inside, is_namespace};
+pub use service::Services;
 
 use link::Links;
 use parking_lot::Mutex;
@@ -26,16 +26,10 @@ const REFILL_PAUSE: std::time::Duration = std::time::Duration::from_millis(40);
 pub enum NetworkError {
     /// The kernel refused a netlink request.
     #[error("{what}: {source}")]
-    Netlink {
-        what: &'static str,
-        source: rtnetlink::Error,
-    },
+    Netlink { what: &'static str, source: rtnetlink::Error },
     /// The kernel refused something else.
     #[error("{what}: {source}")]
-    System {
-        what: &'static str,
-        source: std::io::Error,
-    },
+    System { what: &'static str, source: std::io::Error },
     /// The order cannot be right.
     #[error("slot {0} is outside of the pod network")]
     Slot(u16),
@@ -167,6 +161,10 @@ impl Network {
     async fn wire_up(&self, name: &str, path: &Path, bridge: u32, inside: &Links) -> Result<(), NetworkError> {
         let file = std::fs::File::open(path).map_err(|source| NetworkError::System { what: "open netns", source })?;
         self.host.veth(name, bridge, &file).await?;
+        // A pod that calls a service may be sent to itself: its frame then leaves by the port that it came from.
+        if let Err(error) = std::fs::write(format!("/sys/class/net/{name}/brport/hairpin_mode"), "1") {
+            tracing::debug!(%error, name, "a pod cannot reach itself through a service");
+        }
         inside.up("lo").await?;
         inside.up("eth0").await
     }

@@ -29,9 +29,16 @@ pub async fn create(path: PathBuf) -> Result<Links, NetworkError> {
 
 // A new namespace inherits the node's settings, which are those of a router. A pod is none; and it must not follow the
 // redirects that the node's kernel sends when a service's endpoint is a neighbour, or it would go around the translation.
+// IPv6 need not look for a double of its address: on a hairpin port it would hear itself.
 fn harden() {
-    for (name, value) in [("ip_forward", "0"), ("conf/all/accept_redirects", "0"), ("conf/default/accept_redirects", "0")] {
-        if let Err(error) = std::fs::write(format!("/proc/sys/net/ipv4/{name}"), value) {
+    let settings = [
+        ("ipv4/ip_forward", "0"),
+        ("ipv4/conf/all/accept_redirects", "0"),
+        ("ipv4/conf/default/accept_redirects", "0"),
+        ("ipv6/conf/default/accept_dad", "0"),
+    ];
+    for (name, value) in settings {
+        if let Err(error) = std::fs::write(format!("/proc/sys/net/{name}"), value) {
             tracing::debug!(%error, name, "network setting");
         }
     }

@@ -95,13 +95,8 @@ impl Checker {
     }
 
     async fn exec(&self, argv: &[String], time_max: Duration) -> Result<(), String> {
-        let command = exec::Command {
-            container: &self.target.container_id,
-            process: &self.target.process,
-            argv,
-            stdin: false,
-            tty: false,
-        };
+        let command =
+            exec::Command { container: &self.target.container_id, process: &self.target.process, argv, stdin: false, tty: false };
         match exec::run(&self.runtime, &self.execs, &self.fifo_dir, command, time_max).await {
             Ok(Some((0, _))) => Ok(()),
             Ok(Some((_, output))) => Err(output),
@@ -126,7 +121,11 @@ impl Checker {
             let answer = client.send_request(request).await.map_err(|e| e.to_string())?;
             let body = answer.into_body().collect().await.map_err(|e| e.to_string())?.to_bytes();
             // Five bytes of framing, then field 1 = SERVING.
-            if body.get(5..) == Some(&[8, 1]) { Ok(()) } else { Err("service unhealthy (responded with \"NOT_SERVING\")".to_owned()) }
+            if body.get(5..) == Some(&[8, 1]) {
+                Ok(())
+            } else {
+                Err("service unhealthy (responded with \"NOT_SERVING\")".to_owned())
+            }
         };
         let result = answer.await;
         driving.abort();
@@ -156,7 +155,10 @@ async fn status_of(mut stream: impl AsyncRead + AsyncWrite + Unpin, head: &str) 
             break;
         }
     }
-    let status = std::str::from_utf8(&answer).ok().and_then(|text| text.split(' ').nth(1)).and_then(|code| code[..code.len().min(3)].parse().ok());
+    let status = std::str::from_utf8(&answer)
+        .ok()
+        .and_then(|text| text.split(' ').nth(1))
+        .and_then(|code| code[..code.len().min(3)].parse().ok());
     status.ok_or_else(|| std::io::Error::new(std::io::ErrorKind::InvalidData, "malformed HTTP response"))
 }
 

@@ -19,10 +19,7 @@ pub enum Change {
     /// Readiness changed.
     Ready(bool),
     /// Startup or liveness failed for good: to be killed, with this text.
-    Unhealthy {
-        message: String,
-        grace_seconds: Option<u32>,
-    },
+    Unhealthy { message: String, grace_seconds: Option<u32> },
 }
 
 /// Runs one probe until it has nothing more to say (startup passed) or the task is dropped.

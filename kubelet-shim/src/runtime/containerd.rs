@@ -114,9 +114,8 @@ impl Containerd {
         runtime: &str,
         binary: Option<&str>,
     ) -> Result<Containerd, RuntimeError> {
-        let namespace = namespace
-            .parse()
-            .map_err(|_| RuntimeError::Answer(format!("not a containerd namespace: {namespace:?}")))?;
+        let namespace =
+            namespace.parse().map_err(|_| RuntimeError::Answer(format!("not a containerd namespace: {namespace:?}")))?;
         Ok(Containerd {
             channel: containerd_client::connect(socket).await?,
             namespace,

@@ -22,11 +22,7 @@ pub const SEEN_MAX: usize = 1024;
 #[derive(Debug)]
 pub enum Seen {
     /// A container's main process ended.
-    Exit {
-        id: String,
-        code: u32,
-        at_ms: u64,
-    },
+    Exit { id: String, code: u32, at_ms: u64 },
     /// The kernel killed something in the container.
     Oom { id: String },
     /// Images were added, changed or removed.
@@ -37,7 +33,9 @@ pub enum Seen {
 
 /// Executed processes somebody waits for: (container, exec id) to the one who waits. Bounded by the number of execs.
 #[derive(Clone, Default)]
-pub struct ExecWaits(Arc<Mutex<HashMap<(String, String), oneshot::Sender<u32>>>>);
+pub struct ExecWaits(Arc<Mutex<Waiting>>);
+
+type Waiting = HashMap<(String, String), oneshot::Sender<u32>>;
 
 impl ExecWaits {
     /// Registers before the start, so that no exit is missed.

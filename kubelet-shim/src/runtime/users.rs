@@ -62,7 +62,8 @@ fn inside(layer: &Path, file: &Path) -> bool {
 pub fn resolve(wanted: &str, passwd: &str, group: &str) -> Result<User, UserError> {
     let (user, wanted_group) = wanted.split_once(':').map_or((wanted, None), |(u, g)| (u, Some(g)));
     let number = user.parse::<u32>().ok();
-    let entry = passwd.lines().map(fields).find(|f| f.len() > 3 && (f[0] == user || number.is_some_and(|n| f[2].parse() == Ok(n))));
+    let entry =
+        passwd.lines().map(fields).find(|f| f.len() > 3 && (f[0] == user || number.is_some_and(|n| f[2].parse() == Ok(n))));
     let uid = match (number, &entry) {
         (Some(number), _) => number,
         (None, Some(entry)) => entry[2].parse().map_err(|_| UserError::User(user.to_owned()))?,

@@ -50,7 +50,9 @@ fn is_plain(entry: &Entry, state: SandboxState, setup: Option<&Setup>) -> bool {
     }
     let untouched = |c: &Instance| c.role() == Role::Main && c.attempt == 0;
     match state {
-        SandboxState::Creating => entry.containers.iter().all(|c| untouched(c) && matches!(c.stage, Stage::Idle | Stage::Starting)),
+        SandboxState::Creating => {
+            entry.containers.iter().all(|c| untouched(c) && matches!(c.stage, Stage::Idle | Stage::Starting))
+        }
         SandboxState::Ready => entry.containers.iter().all(untouched),
         SandboxState::Running => {
             entry.containers.iter().all(|c| untouched(c) && matches!(c.stage, Stage::Running { ready: false, .. }))

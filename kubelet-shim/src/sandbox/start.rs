@@ -5,12 +5,12 @@ use crate::env::{self, ConfigError, Facts};
 use crate::log;
 use crate::node::{Live, Node, Revision};
 use crate::pod::Container;
+use crate::runtime::RuntimeError;
 use crate::runtime::containerd::{LABEL_KEY, LABEL_NAME, LABEL_NODE, LABEL_UID, NewContainer, Stdio};
 use crate::runtime::fifo::{self, Pipes};
 use crate::runtime::images::ImageInfo;
 use crate::runtime::oci::{self, Bind};
 use crate::runtime::users::User;
-use crate::runtime::RuntimeError;
 use crate::volume::{self, etc};
 use containerd_client::types::Mount;
 use skiff_engine::wire::SandboxKey;
@@ -127,7 +127,8 @@ impl Job {
         let (mounts, spec) = match known {
             Some(user) => {
                 let spec = spec(&user)?;
-                let (mounts, made) = tokio::join!(node.runtime.prepare(&self.id, &image.chain), self.container(&image, container, &spec));
+                let (mounts, made) =
+                    tokio::join!(node.runtime.prepare(&self.id, &image.chain), self.container(&image, container, &spec));
                 made.map_err(create_failed)?;
                 (mounts.map_err(create_failed)?, spec)
             }
@@ -139,9 +140,15 @@ impl Job {
                 (mounts, spec)
             }
         };
-        node.runtime.create_task(&self.id, mounts, &io).await.map_err(|e| run_failed("failed to create containerd task: ", &e))?;
+        node.runtime
+            .create_task(&self.id, mounts, &io)
+            .await
+            .map_err(|e| run_failed("failed to create containerd task: ", &e))?;
         let created = Instant::now();
-        node.runtime.start_task(&self.id).await.map_err(|e| run_failed(&format!("failed to start containerd task \"{}\": ", container.name), &e))?;
+        node.runtime
+            .start_task(&self.id)
+            .await
+            .map_err(|e| run_failed(&format!("failed to start containerd task \"{}\": ", container.name), &e))?;
         let started = Instant::now();
         let live = Live {
             id: self.id.clone(),
@@ -175,7 +182,8 @@ impl Job {
             names.push("stdin");
         }
         let pipes = Pipes::make(pipes_dir(&self.node, &self.id), &names, true).map_err(create_failed)?;
-        let path = |name: &str| if names.contains(&name) { pipes.path(name).to_string_lossy().into_owned() } else { String::new() };
+        let path =
+            |name: &str| if names.contains(&name) { pipes.path(name).to_string_lossy().into_owned() } else { String::new() };
         let io = Stdio { stdin: path("stdin"), stdout: path("stdout"), stderr: path("stderr"), terminal: container.tty };
         let output = open_output(&self.node, &self.revision, &self.facts, container, &io, self.attempt).map_err(create_failed)?;
         Ok((io, output))

@@ -66,7 +66,9 @@ async fn run(node: Arc<Node>, live: Live, checker: Checker, hook: Option<crate::
             tracing::warn!(%error, "stop signal is not delivered");
         }
         // Upstream grants two seconds to a container whose hook used all of its grace.
-        let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_secs(2).min(Duration::from_secs(grace_seconds.into())));
+        let left = deadline
+            .saturating_duration_since(Instant::now())
+            .max(Duration::from_secs(2).min(Duration::from_secs(grace_seconds.into())));
         tokio::time::sleep(left).await;
     }
     loop {
@@ -84,7 +86,9 @@ mod tests {
 
     #[test]
     fn signal_names() {
-        for (name, want) in [("SIGQUIT", Some(3)), ("QUIT", Some(3)), ("9", Some(9)), ("SIGRTMIN+3", Some(37)), ("", None), ("X", None)] {
+        for (name, want) in
+            [("SIGQUIT", Some(3)), ("QUIT", Some(3)), ("9", Some(9)), ("SIGRTMIN+3", Some(37)), ("", None), ("X", None)]
+        {
             assert_eq!(number(name), want, "{name}");
         }
     }

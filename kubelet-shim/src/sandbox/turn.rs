@@ -75,7 +75,13 @@ impl Sandbox {
     // Main containers first; sidecars serve them to the end.
     fn stop_all(&mut self, grace_seconds: u32) {
         let running = |role: fn(Role) -> bool| {
-            self.entry.containers.iter().enumerate().filter(|(_, c)| c.is_running() && role(c.role())).map(|(i, _)| i).collect::<Vec<_>>()
+            self.entry
+                .containers
+                .iter()
+                .enumerate()
+                .filter(|(_, c)| c.is_running() && role(c.role()))
+                .map(|(i, _)| i)
+                .collect::<Vec<_>>()
         };
         let mut indices = running(|role| role != Role::Sidecar);
         if indices.is_empty() {
@@ -210,7 +216,8 @@ impl Sandbox {
         let Stage::Running { started_ms, started, ready } = self.entry.containers[index].stage else { return };
         match change {
             Change::Started => {
-                let live = self.node.live.lock().get(&(self.entry.create.key, self.entry.containers[index].name.clone())).cloned();
+                let live =
+                    self.node.live.lock().get(&(self.entry.create.key, self.entry.containers[index].name.clone())).cloned();
                 let has_readiness = start::container(&self.revision, index).is_some_and(|c| c.readiness_probe.is_some());
                 if let Some(live) = live {
                     self.running(index, live, started_ms, Some((true, !has_readiness)));

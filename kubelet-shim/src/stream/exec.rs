@@ -6,13 +6,20 @@ use crate::node::{Live, Node};
 use crate::runtime::exec::{self, Command, Exec};
 use crate::runtime::fifo;
 use bytes::Bytes;
-use futures::stream::{SplitSink, SplitStream};
 use futures::StreamExt;
+use futures::stream::{SplitSink, SplitStream};
 use skiff_engine::wire::{StreamExit, StreamFrame};
 use tokio::io::AsyncWriteExt;
 use tokio::net::unix::pipe::{Receiver, Sender};
 
-pub async fn serve(node: &Node, mut frames: Frames, live: &Live, argv: &[String], stdin: bool, tty: bool) -> Result<(), LinkError> {
+pub async fn serve(
+    node: &Node,
+    mut frames: Frames,
+    live: &Live,
+    argv: &[String],
+    stdin: bool,
+    tty: bool,
+) -> Result<(), LinkError> {
     let command = Command { container: &live.id, process: &live.process, argv, stdin, tty };
     let mut exec = match exec::start(&node.runtime, &node.execs, &node.settings.fifo_dir(), command).await {
         Ok(exec) => exec,

@@ -30,8 +30,7 @@ pub async fn serve(node: &Node, path: &str, request: &StreamRequest) -> Result<(
         }
     };
     let mut stream = dial(api, tls, path).await?;
-    let choice =
-        Choice { tail_lines: *tail_lines, limit_bytes: *limit_bytes, since_ns: *since_ns, timestamps: *timestamps };
+    let choice = Choice { tail_lines: *tail_lines, limit_bytes: *limit_bytes, since_ns: *since_ns, timestamps: *timestamps };
     let mut reader = Reader::new(&found.dir, found.attempt, choice);
     let mut written = found.written.filter(|_| *follow);
     loop {
@@ -76,9 +75,10 @@ fn find(node: &Node, key: SandboxKey, container: &str, previous: bool) -> Result
             };
             return Err(format!("container \"{}\" in pod \"{}\" is waiting to start: {reason}", instance.name, handle.name));
         }
-        (true, _) => instance.attempt.checked_sub(1).ok_or_else(|| {
-            format!("previous terminated container \"{}\" in pod \"{}\" not found", instance.name, handle.name)
-        })?,
+        (true, _) => instance
+            .attempt
+            .checked_sub(1)
+            .ok_or_else(|| format!("previous terminated container \"{}\" in pod \"{}\" not found", instance.name, handle.name))?,
     };
     let live = node.live.lock().get(&(key, instance.name.clone())).cloned();
     Ok(Found {

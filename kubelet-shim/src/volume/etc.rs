@@ -105,7 +105,8 @@ mod tests {
         let tls = crate::settings::NodeTls { ca_pem: vec![], cert_pem: vec![], key_pem: vec![] };
         let mut settings = Settings::new("n", ([127, 0, 0, 1], 1).into(), tls, Path::new("/x"));
         settings.cluster_dns = Some([10, 96, 0, 10].into());
-        let pod = |spec: &str| Pod::read(format!(r#"{{"metadata":{{"namespace":"ns"}},"spec":{spec}}}"#).as_bytes()).expect("pod");
+        let pod =
+            |spec: &str| Pod::read(format!(r#"{{"metadata":{{"namespace":"ns"}},"spec":{spec}}}"#).as_bytes()).expect("pod");
         let node = "search lan\nnameserver 1.1.1.1\n";
         assert_eq!(
             resolv_conf(&pod("{}"), &settings, node),

@@ -95,8 +95,8 @@ fn downward(files: &mut Payload, source: &Value, mode: u32, pod: &Pod, facts: &F
         let value = if let Some(path) = item["fieldRef"]["fieldPath"].as_str() {
             field(pod, facts, path)?
         } else {
-            let wanted: ResourceFieldRef = serde_json::from_value(item["resourceFieldRef"].clone())
-                .map_err(|e| ConfigError::Other(e.to_string()))?;
+            let wanted: ResourceFieldRef =
+                serde_json::from_value(item["resourceFieldRef"].clone()).map_err(|e| ConfigError::Other(e.to_string()))?;
             resource(pod, None, facts, &wanted)?
         };
         let path = item["path"].as_str().unwrap_or_default();

@@ -92,11 +92,21 @@ fn host_path(source: &Value) -> Result<PathBuf, String> {
 }
 
 /// The bind mounts of one container.
-pub fn binds(container: &Container, places: &HashMap<String, PathBuf>, pod: &Pod, env: &[(String, String)]) -> Result<Vec<Bind>, ConfigError> {
+pub fn binds(
+    container: &Container,
+    places: &HashMap<String, PathBuf>,
+    pod: &Pod,
+    env: &[(String, String)],
+) -> Result<Vec<Bind>, ConfigError> {
     container.volume_mounts.iter().map(|m| bind(m, places, pod, env)).collect()
 }
 
-fn bind(wanted: &VolumeMount, places: &HashMap<String, PathBuf>, pod: &Pod, env: &[(String, String)]) -> Result<Bind, ConfigError> {
+fn bind(
+    wanted: &VolumeMount,
+    places: &HashMap<String, PathBuf>,
+    pod: &Pod,
+    env: &[(String, String)],
+) -> Result<Bind, ConfigError> {
     let root = places.get(&wanted.name).ok_or_else(|| ConfigError::Other(format!("volume \"{}\" not found", wanted.name)))?;
     let expanded = crate::env::expand(&wanted.sub_path_expr, env);
     let below = if wanted.sub_path.is_empty() { expanded.as_str() } else { wanted.sub_path.as_str() };
@@ -119,7 +129,8 @@ fn sub_path(root: &Path, below: &str) -> Result<PathBuf, ConfigError> {
     }
     let full = root.join(below);
     if !full.exists() {
-        std::fs::create_dir_all(&full).map_err(|e| ConfigError::Other(format!("failed to create subPath directory for volumeMount: {e}")))?;
+        std::fs::create_dir_all(&full)
+            .map_err(|e| ConfigError::Other(format!("failed to create subPath directory for volumeMount: {e}")))?;
     }
     let (root, full) = (root.canonicalize(), full.canonicalize());
     match (root, full) {

@@ -200,7 +200,8 @@ impl Control {
         let command = command.iter().map(|s| (*s).to_owned()).collect();
         let request = StreamRequest::Exec { key, container: "c".into(), command, stdin: stdin.is_some(), tty };
         let stream = self.open(request).await;
-        converse(stream, stdin.into_iter().flat_map(|s| [StreamFrame::Stdin(s.into()), StreamFrame::Stdin(vec![])]).collect()).await
+        converse(stream, stdin.into_iter().flat_map(|s| [StreamFrame::Stdin(s.into()), StreamFrame::Stdin(vec![])]).collect())
+            .await
     }
 }
 
@@ -247,7 +248,9 @@ async fn accept(tcp: TcpStream, acceptor: TlsAcceptor, state: Arc<Mutex<State>>,
     let head = String::from_utf8_lossy(&head).to_lowercase();
     assert!(head.contains("upgrade: skiff-agent") && head.contains("skiff-wire: 1"), "{head}");
     let path = head.split(' ').nth(1).unwrap_or_default().to_owned();
-    io.write_all(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: skiff-agent\r\n\r\n").await.expect("answer");
+    io.write_all(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: skiff-agent\r\n\r\n")
+        .await
+        .expect("answer");
     if path == NODE_PATH {
         session(framed(io), state, changed, network).await;
     } else if let Some(stream) = path.strip_prefix(STREAM_PATH).and_then(|n| n.parse::<u64>().ok()) {

@@ -86,9 +86,14 @@ impl World {
         let mut world = World { settings, control, network, dir, containerd: None, agent: None };
         world.boot_containerd().await;
         let image = world.image_folder();
-        let names = skiff_kubelet::image::import(&world.settings.containerd_socket, &world.settings.namespace, &image, Some("localhost/box:1"))
-            .await
-            .expect("import");
+        let names = skiff_kubelet::image::import(
+            &world.settings.containerd_socket,
+            &world.settings.namespace,
+            &image,
+            Some("localhost/box:1"),
+        )
+        .await
+        .expect("import");
         assert_eq!(names, ["localhost/box:1"]);
         world
     }
@@ -102,7 +107,9 @@ impl World {
         let at = |name: &str| self.dir.path().join(name).display().to_string();
         let config = format!(
             "version = 2\nroot = \"{}\"\nstate = \"{}\"\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n[grpc]\naddress = \"{}\"\n",
-            at("root"), at("state"), at("containerd.sock"),
+            at("root"),
+            at("state"),
+            at("containerd.sock"),
         );
         std::fs::write(at("config.toml"), config).expect("config");
         let log = std::fs::File::create(at("containerd.log")).expect("log");
@@ -137,7 +144,10 @@ impl World {
             std::fs::create_dir_all(root.join(dir)).expect("directory");
         }
         std::fs::copy("/bin/busybox", root.join("bin/busybox")).expect("busybox");
-        for name in ["sh", "sleep", "cat", "echo", "ls", "httpd", "id", "env", "hostname", "head", "tail", "kill", "test", "touch", "nc", "stty"] {
+        for name in [
+            "sh", "sleep", "cat", "echo", "ls", "httpd", "id", "env", "hostname", "head", "tail", "kill", "test", "touch", "nc",
+            "stty",
+        ] {
             std::os::unix::fs::symlink("busybox", root.join("bin").join(name)).expect("link");
         }
         std::fs::write(root.join("www/index.html"), "hello\n").expect("page");
@@ -206,7 +216,9 @@ impl Drop for World {
             let removing = std::thread::spawn(move || {
                 std::thread::sleep(Duration::from_millis(200));
                 let runtime = tokio::runtime::Runtime::new().expect("runtime");
-                runtime.block_on(async { tokio::time::timeout(Duration::from_secs(20), skiff_kubelet::remove_everything(&settings)).await })
+                runtime.block_on(async {
+                    tokio::time::timeout(Duration::from_secs(20), skiff_kubelet::remove_everything(&settings)).await
+                })
             });
             removing.join().ok();
         }

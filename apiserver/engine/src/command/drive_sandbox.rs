@@ -7,19 +7,24 @@ use crate::world::{Turn, World};
 use alloc::sync::Arc;
 
 impl World {
-    /// Makes one sandbox of a revision and finds it a place if it can.
+    /// Makes one sandbox of a revision, on a node if one has room.
     pub(crate) fn make_sandbox(&mut self, turn: &mut Turn, serial: u32) {
         let Some(key) = self.next_key(serial) else { return };
-        let sandbox = Sandbox::new(key, turn.now_s());
+        let shape = self.shape_of(serial);
+        let mut sandbox = Sandbox::new(key, turn.now_s());
+        if let Some(number) = self.find_room(turn, &shape)
+            && let Some(slot) = self.claim(number, self.sandboxes.next_row(), &shape, None)
+        {
+            sandbox.place(number, slot);
+            sandbox.enter(Phase::Creating, turn.now_s());
+        }
         let row = self.add_sandbox(turn, sandbox, None);
         turn.out.events.push((self.version, Event::Said(Said::Made(key))));
-        if !self.place_sandbox(turn, row) && !self.held(serial) {
+        if sandbox.is_placed() {
+            self.order_creation(turn, row);
+        } else if !shape.held {
             turn.out.events.push((self.version, Event::Said(Said::NoRoom(key))));
         }
-    }
-
-    fn held(&self, serial: u32) -> bool {
-        self.revisions.get(&serial).is_some_and(|r| r.shape.held)
     }
 
     /// An identity that no living sandbox of the revision has.
@@ -35,34 +40,11 @@ impl World {
         None
     }
 
-    /// Puts a pending sandbox on a node. False if there is no room (or it is held back).
-    pub(crate) fn place_sandbox(&mut self, turn: &mut Turn, row: Row) -> bool {
-        let sandbox = self.sandboxes.get(row);
-        let Some(revision) = self.revisions.get(&sandbox.revision()) else { return false };
-        let shape = revision.shape;
-        if shape.held {
-            return false;
-        }
-        let chance = turn.chance();
-        let Some(number) = self.choose_node(shape, chance) else { return false };
-        let Some(node) = self.nodes.get_mut(number as usize) else { return false };
-        let Some(slot) = node.take_slot(row) else { return false };
-        node.used += 1;
-        node.used_cpu_milli += shape.cpu_milli;
-        node.used_memory_mib += shape.memory_mib;
-        let mut placed = sandbox;
-        placed.place(number, slot);
-        placed.enter(Phase::Creating, turn.now_s());
-        let overlay = self.sandboxes.overlay(row).cloned();
-        self.move_sandbox(turn, row, placed, overlay);
-        let key = placed.key();
-        turn.out.events.push((self.version, Event::Said(Said::Placed(key))));
-        turn.order(number, Order::Create { key, generation: placed.generation(), slot });
-        true
-    }
-
     /// Stops a sandbox; one that never got a node is gone at once.
     pub fn stop_sandbox(&mut self, turn: &mut Turn, row: Row, grace_s: u32) {
+        if !self.sandboxes.is_live(row) {
+            return;
+        }
         let before = self.sandboxes.get(row);
         let key = before.key();
         if !before.is_placed() {
@@ -77,7 +59,9 @@ impl World {
         }
         let mut after = before;
         after.next_generation();
-        after.enter(Phase::Stopping, turn.now_s());
+        if !again {
+            after.enter(Phase::Stopping, turn.now_s());
+        }
         // Upstream's deletionTimestamp is the end of the grace, not its begin.
         overlay.deletion = Some((turn.now_s().saturating_add(grace_s), grace_s));
         overlay.was_ready |= before.phase() == Phase::Ready;
@@ -90,16 +74,22 @@ impl World {
 
     /// Forgets a sandbox without waiting for its node (`--force --grace-period=0`); the node is still told.
     pub fn forget_sandbox(&mut self, turn: &mut Turn, row: Row) {
-        let sandbox = self.sandboxes.get(row);
+        if !self.sandboxes.is_live(row) {
+            return;
+        }
+        let mut sandbox = self.sandboxes.get(row);
         if sandbox.is_placed() {
-            let generation = (sandbox.generation() + 1).min(255);
-            turn.order(sandbox.node(), Order::Delete { key: sandbox.key(), generation, grace_s: 0 });
+            sandbox.next_generation();
+            turn.order(sandbox.node(), Order::Delete { key: sandbox.key(), generation: sandbox.generation(), grace_s: 0 });
         }
         self.remove_sandbox(turn, row);
     }
 
     /// Sets metadata edited by hand.
     pub fn edit_sandbox(&mut self, turn: &mut Turn, row: Row, metadata: Option<Arc<[u8]>>) {
+        if !self.sandboxes.is_live(row) {
+            return;
+        }
         let sandbox = self.sandboxes.get(row);
         let mut overlay: Overlay = self.sandboxes.overlay(row).map(|o| (**o).clone()).unwrap_or_default();
         overlay.metadata = metadata;

@@ -1,10 +1,15 @@
 //! A node's session begins or ends. Its full list is compared with what is known: what is wanted is adopted, the rest stopped.
 
+use crate::agenda::Job;
+use crate::command::drop_node::NODE_GRACE_MS;
 use crate::event::Order;
-use crate::record::{NO_NODE, NODES_MAX, Node, Phase, Sandbox};
+use crate::record::{GENERATION_LAST, NODES_MAX, Node, Overlay, Phase, Row, Sandbox};
 use crate::wire::{NodeFacts, SandboxReport, SandboxState};
 use crate::world::{Turn, World};
-use alloc::vec::Vec;
+use alloc::{sync::Arc, vec::Vec};
+
+/// Grace of sandboxes that nobody wants any more, when what was granted is not known.
+const GRACE_S: u32 = 30;
 
 /// A node's first word in a session.
 pub struct Join {
@@ -19,13 +24,39 @@ pub struct Join {
 impl World {
     /// The number of a node, made if new. `None` when [`NODES_MAX`] are known.
     pub fn node_number(&mut self, name: &str, now_ms: u64) -> Option<u16> {
-        if let Some(number) = self.node_names.get(name) {
-            return Some(*number);
+        let known = self.node_names.get(name).copied();
+        let number = match known {
+            Some(number) if self.nodes.get(number as usize).is_some_and(|n| !n.dropped) => return Some(number),
+            Some(number) => number,
+            None => self.free_number()?,
+        };
+        let mut node = Node::new(number, name.into(), now_ms);
+        if self.restoring {
+            // It is not known to be silent: readiness does not flap because the control plane was started anew.
+            node.ready = true;
+            self.awaited.insert(number);
+            self.agenda.set(Job::Node(number), now_ms + NODE_GRACE_MS);
         }
-        let number = u16::try_from(self.nodes.len()).ok().filter(|n| *n < NODES_MAX)?;
-        self.nodes.push(Node::new(number, name.into(), now_ms));
         self.node_names.insert(name.into(), number);
+        match self.nodes.get_mut(number as usize) {
+            Some(place) => {
+                // What it ran before it was dropped is not wanted.
+                node.joined = place.joined && place.name == node.name;
+                *place = node;
+            }
+            None => self.nodes.push(node),
+        }
         Some(number)
+    }
+
+    /// A number never used, or that of a dropped node when there is none: its name may come back, and would get it again.
+    fn free_number(&mut self) -> Option<u16> {
+        if let Some(number) = u16::try_from(self.nodes.len()).ok().filter(|n| *n < NODES_MAX) {
+            return Some(number);
+        }
+        let old = self.nodes.iter().find(|n| n.dropped)?;
+        self.node_names.remove(&old.name);
+        Some(old.number)
     }
 
     /// A node joins. Returns its number, or `None` if there is no number left.
@@ -36,17 +67,17 @@ impl World {
             node.changed_s = turn.now_s();
         }
         node.ready = true;
+        node.lost_ms = 0;
         node.session = Some(join.session);
         node.heard_ms = turn.now_ms;
         node.facts = join.facts;
+        let first = !core::mem::replace(&mut node.joined, true);
         let known: Vec<_> = node.rows().collect();
+        self.agenda.set_by(Job::Node(number), turn.now_ms + NODE_GRACE_MS);
         self.touch_node(turn, number);
-        let mut listed = Vec::with_capacity(join.sandboxes.len());
-        for report in &join.sandboxes {
-            listed.push(report.key);
-            self.adopt(turn, number, report);
-        }
+        let mut listed: Vec<_> = join.sandboxes.iter().map(|report| report.key).collect();
         listed.sort_unstable();
+        // First what is gone, so that its slots are free for what is there.
         for row in known {
             let sandbox = self.sandboxes.get(row);
             if listed.binary_search(&sandbox.key()).is_ok() {
@@ -61,52 +92,82 @@ impl World {
                 _ => self.remove_sandbox(turn, row),
             }
         }
-        self.place_pending(turn);
+        for report in &join.sandboxes {
+            match self.sandboxes.find(report.key) {
+                Some(row) => self.meet_again(turn, number, row, report),
+                None => self.adopt(turn, number, report, first),
+            }
+        }
+        turn.freed.insert(number);
+        self.stop_awaiting(turn, number);
         Some(number)
     }
 
-    fn adopt(&mut self, turn: &mut Turn, number: u16, report: &SandboxReport) {
-        let key = report.key;
-        if let Some(row) = self.sandboxes.find(key) {
-            let sandbox = self.sandboxes.get(row);
-            if sandbox.node() != number {
-                // Placed elsewhere meanwhile: this copy must go.
-                turn.order(number, Order::Delete { key, generation: u32::MAX, grace_s: 0 });
-            } else if sandbox.phase() == Phase::Stopping {
-                let grace_s = self.sandboxes.overlay(row).and_then(|o| o.deletion).map_or(0, |(_, grace)| grace);
-                turn.order(number, Order::Delete { key, generation: sandbox.generation(), grace_s });
-            } else {
-                self.report_sandbox(turn, number, report);
-            }
-            return;
-        }
-        let wanted = self.revisions.get(&key.revision).is_some_and(|r| self.functions.contains_key(&r.function));
-        if !wanted || report.state == SandboxState::Gone {
+    /// A listed sandbox that is known.
+    fn meet_again(&mut self, turn: &mut Turn, number: u16, row: Row, report: &SandboxReport) {
+        let (key, sandbox) = (report.key, self.sandboxes.get(row));
+        if sandbox.node() != number {
+            // Placed elsewhere meanwhile: this copy must go.
             if report.state != SandboxState::Gone {
-                turn.order(number, Order::Delete { key, generation: u32::MAX, grace_s: 30 });
+                turn.order(number, Order::Delete { key, generation: GENERATION_LAST, grace_s: 0 });
             }
             return;
         }
-        let created_s = u32::try_from(report.created_s).unwrap_or_else(|_| turn.now_s());
-        let row = self.add_sandbox(turn, Sandbox::new(key, created_s), None);
-        let shape = self.revisions.get(&key.revision).map(|r| r.shape).unwrap_or_default();
-        let Some(node) = self.nodes.get_mut(number as usize) else { return };
-        if !node.claim_slot(report.slot, row) {
-            self.remove_sandbox(turn, row);
-            turn.order(number, Order::Delete { key, generation: u32::MAX, grace_s: 0 });
+        if sandbox.phase() == Phase::Stopping && report.state != SandboxState::Gone {
+            let grace_s = self.sandboxes.overlay(row).and_then(|o| o.deletion).map_or(0, |(_, grace)| grace);
+            turn.order(number, Order::Delete { key, generation: sandbox.generation(), grace_s });
+        }
+        self.report_sandbox(turn, number, report);
+    }
+
+    /// A listed sandbox that is not known. In the first list of a node in this run it is one of an earlier run, and kept if its
+    /// revision is wanted; later it is one that we have given up. What was told to stop (which alone raises a generation) or is
+    /// not wanted keeps its slot until the node says that it is gone.
+    fn adopt(&mut self, turn: &mut Turn, number: u16, report: &SandboxReport, first: bool) {
+        if report.state == SandboxState::Gone {
             return;
         }
-        node.used += 1;
-        node.used_cpu_milli += shape.cpu_milli;
-        node.used_memory_mib += shape.memory_mib;
-        if let Some(revision) = self.revisions.get_mut(&key.revision) {
-            revision.next_seq = revision.next_seq.max(key.seq + 1) % crate::record::SEQ_MAX;
+        let key = report.key;
+        let revision = self.revisions.get(&key.revision);
+        let kept = first
+            && report.generation == 0
+            && revision.is_some_and(|r| r.function != 0 && (r.shape.replaced || r.members.is_empty()));
+        // `next_seq` stays: to go on behind this number would give one that a node not heard yet may run.
+        let now_s = turn.now_s();
+        let created_s = u32::try_from(report.created_s).unwrap_or(u32::MAX).min(now_s);
+        let mut sandbox = Sandbox::new(key, created_s);
+        let shape = self.shape_of(key.revision);
+        // Revision 0 is nobody's, and larger numbers than a row holds were never given: neither can be a row.
+        let row = self.sandboxes.next_row();
+        let claimed = key.revision != 0 && sandbox.key() == key && self.claim(number, row, &shape, Some(report.slot)).is_some();
+        if !claimed {
+            turn.order(number, Order::Delete { key, generation: GENERATION_LAST, grace_s: 0 });
+            return;
         }
-        let mut placed = self.sandboxes.get(row);
-        placed.place(number, report.slot);
-        placed.enter(Phase::Creating, turn.now_s());
-        self.move_sandbox(turn, row, placed, None);
-        self.report_sandbox(turn, number, report);
+        sandbox.place(number, report.slot);
+        if kept {
+            sandbox.enter(Phase::Creating, created_s);
+            self.add_sandbox(turn, sandbox, None);
+            self.report_sandbox(turn, number, report);
+            return;
+        }
+        sandbox.enter(Phase::Stopping, now_s);
+        sandbox.last_generation();
+        let deletion = Some((now_s.saturating_add(GRACE_S), GRACE_S));
+        let was_ready = report.state == SandboxState::Ready;
+        self.add_sandbox(turn, sandbox, Some(Arc::new(Overlay { deletion, was_ready, ..Overlay::default() })));
+        turn.order(number, Order::Delete { key, generation: GENERATION_LAST, grace_s: GRACE_S });
+    }
+
+    /// A node has said what it runs, or never will. With the last one creation may begin, also of Pods of their own.
+    pub(crate) fn stop_awaiting(&mut self, turn: &mut Turn, number: u16) {
+        let last = self.awaited.remove(&number) && self.awaited.is_empty();
+        if self.awaited.is_empty() && self.settle_until_ms != 0 {
+            self.settled(turn);
+        } else if last {
+            let own = self.revisions.values().filter(|r| r.inherited && !r.shape.replaced && !r.made);
+            turn.dirty.extend(own.map(|r| r.function));
+        }
     }
 
     /// A node's session ended. Nothing is stopped: it may come back.
@@ -123,6 +184,10 @@ impl World {
     pub fn hear_node(&mut self, number: u16, now_ms: u64) {
         if let Some(node) = self.nodes.get_mut(number as usize) {
             node.heard_ms = now_ms;
+            if !node.ready && node.session.is_some() {
+                // It was given up in a pause of ours, not of its own: the next tick takes it back.
+                self.agenda.set(Job::Node(number), now_ms);
+            }
         }
     }
 
@@ -132,9 +197,7 @@ impl World {
         if node.closed != closed {
             node.closed = closed;
             self.touch_node(turn, number);
-            if !closed {
-                self.place_pending(turn);
-            }
+            turn.freed.insert(number);
         }
     }
 
@@ -143,19 +206,6 @@ impl World {
         if let Some(node) = self.nodes.get_mut(number as usize) {
             node.facts.images = images;
             self.touch_node(turn, number);
-        }
-    }
-
-    /// Tries all pending sandboxes again.
-    pub(crate) fn place_pending(&mut self, turn: &mut Turn) {
-        let waiting: Vec<_> = self.pending.iter().copied().collect();
-        for (_, row) in waiting {
-            // The first that finds no room ends the pass unless it asks for a node of its own.
-            let serial = self.sandboxes.get(row).revision();
-            let picky = self.revisions.get(&serial).is_some_and(|r| r.shape.held || r.shape.node != NO_NODE);
-            if !self.place_sandbox(turn, row) && !picky {
-                break;
-            }
         }
     }
 }

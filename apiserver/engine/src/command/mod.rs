@@ -2,6 +2,7 @@
 //! are either derived from documents (`put_function`, `put_revision`) or from the fleet, and live in memory.
 
 mod drive_sandbox;
+mod drop_node;
 mod join_node;
 mod observe_load;
 mod put_function;

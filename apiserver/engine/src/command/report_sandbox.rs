@@ -17,7 +17,8 @@ fn is_failing(container: &ContainerReport) -> bool {
 }
 
 impl World {
-    /// Applies a report; one about an unknown sandbox, of another node or of an older order changes nothing.
+    /// Applies a report; one about an unknown sandbox or of another node changes nothing. Of a sandbox that was told to stop, a
+    /// report changes what is known of its containers but not its phase, whatever order the node had seen when it spoke.
     pub fn report_sandbox(&mut self, turn: &mut Turn, number: u16, report: &SandboxReport) {
         let Some(row) = self.sandboxes.find(report.key) else { return };
         let before = self.sandboxes.get(row);
@@ -27,7 +28,6 @@ impl World {
         if report.state == SandboxState::Gone {
             // The last word, whatever generation: there is nothing left on the node.
             self.remove_sandbox(turn, row);
-            self.place_pending(turn);
             return;
         }
         let Some(phase) = Phase::of(report.state) else { return };
@@ -38,11 +38,14 @@ impl World {
         let mut overlay = old.as_deref().cloned().unwrap_or_default();
         overlay.containers = report.containers.as_slice().into();
         let mut after = before;
-        let at_s = u32::try_from(report.at_ms / 1000).unwrap_or_else(|_| turn.now_s());
+        // By the node's clock, but neither before what it said last nor in our future: ages are counted from here.
+        let at_s = u32::try_from(report.at_ms / 1000).unwrap_or(u32::MAX).max(before.changed_s()).min(turn.now_s());
         if before.phase() != Phase::Stopping && before.phase() != phase {
             after.enter(phase, at_s);
+            overlay.was_ready = false;
         }
         let plain_before = old.as_ref().is_none_or(|o| o.containers.is_empty());
+        // Most reports change the phase, or say nothing new.
         if after == before && plain_before && report.containers.is_empty() {
             return;
         }

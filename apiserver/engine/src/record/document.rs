@@ -115,14 +115,20 @@ impl Documents {
         if !same {
             for owner in before.iter().flat_map(|d| d.owners.iter()) {
                 if let Some(list) = self.owned.get_mut(owner) {
-                    list.retain(|(r, k)| (*r, &**k) != (resource, key));
+                    // Sorted, so that an owner of many can lose them one by one.
+                    if let Ok(at) = list.binary_search_by(|(r, k)| (*r, &**k).cmp(&(resource, key))) {
+                        list.remove(at);
+                    }
                     if list.is_empty() {
                         self.owned.remove(owner);
                     }
                 }
             }
             for owner in after.iter().flat_map(|d| d.owners.iter()) {
-                self.owned.entry(*owner).or_default().push((resource, key.into()));
+                let list = self.owned.entry(*owner).or_default();
+                if let Err(at) = list.binary_search_by(|(r, k)| (*r, &**k).cmp(&(resource, key))) {
+                    list.insert(at, (resource, key.into()));
+                }
             }
         }
         before

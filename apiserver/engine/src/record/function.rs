@@ -2,11 +2,11 @@
 //!
 //! Fed by `put_function`/`put_revision`, which the house derives from documents; the counters are moved by the turn alone.
 
-use super::Row;
+use super::{Members, Sandbox};
 use crate::policy::rollout::Settled;
 use crate::policy::scale::{ScaleSettings, ScaleState};
 use crate::wire::ContainerReport;
-use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
 
 /// How a function's sandboxes are decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +50,27 @@ pub enum Progress {
     Late,
 }
 
+/// Sandboxes of all revisions of a function, as its status says them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Sums over all revisions.
+    pub all: Counts,
+    /// Of the current revision.
+    pub updated: Counts,
+}
+
+impl Tally {
+    /// Whether this is progress since `before` (upstream's `DeploymentProgressing`).
+    #[must_use]
+    pub fn is_ahead_of(&self, before: &Tally) -> bool {
+        let old = |tally: &Tally| tally.all.active - tally.updated.active;
+        self.updated.active > before.updated.active
+            || old(self) < old(before)
+            || self.all.ready > before.all.ready
+            || self.all.available > before.all.available
+    }
+}
+
 /// A function.
 #[derive(Debug)]
 pub struct Function {
@@ -67,14 +88,16 @@ pub struct Function {
     pub settled: Option<Settled>,
     /// See [`Progress`].
     pub progress: Progress,
-    /// Unix seconds when `progress` became what it is.
+    /// Unix seconds when `progress` last turned between late (or paused) and not.
     pub progress_since_s: u32,
-    /// Unix seconds when it last moved.
+    /// Unix seconds of the last progress.
     pub progress_moved_s: u32,
     /// Enough replicas are available.
     pub available: bool,
     /// Unix seconds when `available` last changed.
     pub available_since_s: u32,
+    /// The counts at its last visible change.
+    pub seen: Tally,
 }
 
 /// What a sandbox of a revision needs.
@@ -129,12 +152,12 @@ pub struct Revision {
     pub shape: Shape,
     /// How many it should have now.
     pub desired: u32,
-    /// Its sandboxes, oldest first.
-    pub members: Vec<Row>,
+    /// Its sandboxes.
+    pub members: Members,
     /// Counters over `members`.
     pub counts: Counts,
-    /// Ready sandboxes too young to be available: when each becomes so, Unix seconds, in order.
-    pub maturing: VecDeque<(u32, u32)>,
+    /// Ready sandboxes too young to be available: how many become so when, Unix seconds.
+    pub maturing: BTreeMap<u32, u32>,
     /// `resourceVersion` of its last visible change.
     pub touched: u64,
     /// Autoscaling state.
@@ -149,5 +172,32 @@ pub struct Revision {
     pub waiting: u32,
     /// A sandbox that is never replaced has been made.
     pub(crate) made: bool,
+    /// It was there before this run of the control plane: what it runs is told by nodes.
+    pub(crate) inherited: bool,
     pub(crate) next_seq: u32,
+}
+
+impl Revision {
+    /// A sandbox became ready. Until it has been so for `min_ready_s`, it is not available.
+    pub(crate) fn readied(&mut self, sandbox: Sandbox, now_s: u32) {
+        let at_s = sandbox.changed_s().saturating_add(self.shape.min_ready_s);
+        if at_s <= now_s {
+            self.counts.available += 1;
+        } else {
+            *self.maturing.entry(at_s).or_default() += 1;
+        }
+    }
+
+    /// A ready sandbox is so no more: it leaves the young ones, or the available ones if its time had come.
+    pub(crate) fn unreadied(&mut self, sandbox: Sandbox) {
+        let at_s = sandbox.changed_s().saturating_add(self.shape.min_ready_s);
+        match self.maturing.get_mut(&at_s) {
+            Some(1) => drop(self.maturing.remove(&at_s)),
+            Some(count) => *count -= 1,
+            None => {
+                debug_assert!(self.counts.available > 0, "a ready sandbox was counted nowhere");
+                self.counts.available = self.counts.available.saturating_sub(1);
+            }
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Who runs sandboxes: capacity, what is taken, and whether it answers. Fed by node sessions; knows no address family but IPv4.
 
-use super::Row;
+use super::{Row, Shape};
+use crate::policy::place::Room;
 use crate::wire::NodeFacts;
 use alloc::{string::String, vec::Vec};
 
@@ -28,11 +29,17 @@ pub struct Node {
     /// Placed sandboxes.
     pub used: u16,
     /// Their CPU requests in thousandths.
-    pub used_cpu_milli: u32,
+    pub used_cpu_milli: u64,
     /// Their memory requests in MiB.
-    pub used_memory_mib: u32,
+    pub used_memory_mib: u64,
     /// `resourceVersion` of its last visible change.
     pub touched: u64,
+    /// Its document was deleted; the number is kept for its name.
+    pub dropped: bool,
+    /// It has said in this run of the control plane what it runs: what it names later and we don't know is not wanted.
+    pub(crate) joined: bool,
+    /// Unix milliseconds when it was given up; 0 while it is not.
+    pub(crate) lost_ms: u64,
     next_slot: u16,
 }
 
@@ -57,8 +64,51 @@ impl Node {
             used_cpu_milli: 0,
             used_memory_mib: 0,
             touched: 0,
+            dropped: false,
+            joined: false,
+            lost_ms: 0,
             next_slot: SLOT_FIRST,
         }
+    }
+
+    /// Whether it may be given sandboxes.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.session.is_some() && self.ready && !self.closed
+    }
+
+    /// What is free, in the policy's terms.
+    #[must_use]
+    pub fn room(&self) -> Room {
+        // More sandboxes than slots have no address.
+        let pods_max = self.facts.pods_max.min(super::SLOTS_MAX - SLOT_FIRST);
+        // What is left of 32 bits fits 32 bits.
+        let free = |whole: u32, used: u64| u64::from(whole).saturating_sub(used) as u32;
+        Room {
+            node: self.number,
+            pods_free: pods_max.saturating_sub(self.used),
+            pods_max,
+            cpu_free_milli: free(self.facts.cpu_milli, self.used_cpu_milli),
+            cpu_milli: self.facts.cpu_milli,
+            memory_free_mib: free(self.facts.memory_mib, self.used_memory_mib),
+            memory_mib: self.facts.memory_mib,
+        }
+    }
+
+    /// Counts a sandbox of this shape.
+    pub(crate) fn take_room(&mut self, shape: &Shape) {
+        self.used += 1;
+        self.used_cpu_milli += u64::from(shape.cpu_milli);
+        self.used_memory_mib += u64::from(shape.memory_mib);
+    }
+
+    /// Counts it no more.
+    pub(crate) fn give_room(&mut self, shape: &Shape) {
+        let (cpu, memory) = (u64::from(shape.cpu_milli), u64::from(shape.memory_mib));
+        debug_assert!(self.used > 0 && self.used_cpu_milli >= cpu && self.used_memory_mib >= memory, "more given back than taken");
+        self.used = self.used.saturating_sub(1);
+        self.used_cpu_milli = self.used_cpu_milli.saturating_sub(cpu);
+        self.used_memory_mib = self.used_memory_mib.saturating_sub(memory);
     }
 
     /// Takes a free slot, never one that was given back a moment ago (the next free one in a circle).
@@ -76,7 +126,7 @@ impl Node {
 
     /// Takes a given slot, for a sandbox that the node already runs.
     pub(crate) fn claim_slot(&mut self, slot: u16, row: Row) -> bool {
-        if slot >= super::SLOTS_MAX {
+        if !(SLOT_FIRST..super::SLOTS_MAX).contains(&slot) {
             return false;
         }
         if self.slots.len() <= slot as usize {
@@ -92,6 +142,7 @@ impl Node {
     /// Gives a slot back.
     pub(crate) fn free_slot(&mut self, slot: u16) {
         if let Some(entry) = self.slots.get_mut(slot as usize) {
+            debug_assert!(entry.is_some(), "a free slot was given back");
             *entry = None;
         }
     }

@@ -10,6 +10,8 @@ pub const SEQ_MAX: u32 = 27 * 27 * 27 * 27 * 27 - 1;
 pub const NODES_MAX: u16 = 4095;
 /// Number of slots of a node that a row can name (one is the network, one the bridge, one the broadcast address).
 pub const SLOTS_MAX: u16 = 4094;
+/// Generation of the last order about a sandbox: no earlier one can be newer.
+pub const GENERATION_LAST: u32 = u32::MAX;
 /// `node` of a sandbox that has none yet.
 pub const NO_NODE: u16 = 4095;
 
@@ -154,10 +156,13 @@ impl Sandbox {
     pub fn changed_s(self) -> u32 {
         self.created_s().saturating_add(self.get(108, 12))
     }
-    /// Generation of orders about it.
+    /// Generation of orders about it. What no longer fits its eight bits is [`GENERATION_LAST`], so that it never goes back.
     #[must_use]
     pub fn generation(self) -> u32 {
-        self.get(120, 8)
+        match self.get(120, 8) {
+            0xff => GENERATION_LAST,
+            generation => generation,
+        }
     }
 
     /// Gives it a place.
@@ -172,7 +177,11 @@ impl Sandbox {
     }
     /// A later order about it supersedes what was said before.
     pub fn next_generation(&mut self) {
-        self.put(120, 8, (self.generation() + 1).min(255));
+        self.put(120, 8, (self.get(120, 8) + 1).min(0xff));
+    }
+    /// No later order will follow.
+    pub fn last_generation(&mut self) {
+        self.put(120, 8, 0xff);
     }
 }
 
@@ -192,5 +201,7 @@ mod tests {
         assert_eq!((row.key(), row.created_s(), row.changed_s()), (key, u32::MAX - 9, u32::MAX));
         row.enter(Phase::Stopping, u32::MAX);
         assert_eq!((row.phase(), row.slot()), (Phase::Stopping, 4093));
+        (0..300).for_each(|_| row.next_generation());
+        assert_eq!((row.generation(), row.key()), (GENERATION_LAST, key));
     }
 }

@@ -13,10 +13,19 @@ pub type Row = u32;
 
 const CHUNK: usize = 4096;
 
+/// A row with what the table keeps of it. Words of 32 bits, so that nothing is lost to alignment.
 #[derive(Clone, Copy)]
 struct Slot {
     sandbox: Sandbox,
-    version: u64,
+    version: [u32; 2],
+    /// Position in its revision's lane.
+    at: u32,
+}
+
+const _: () = assert!(core::mem::size_of::<Slot>() == 28);
+
+fn halves(version: u64) -> [u32; 2] {
+    [version as u32, (version >> 32) as u32]
 }
 
 /// All sandboxes.
@@ -78,7 +87,34 @@ impl Sandboxes {
     /// `resourceVersion` of the last change.
     #[must_use]
     pub fn version(&self, row: Row) -> u64 {
-        self.slot(row).version
+        let [low, high] = self.slot(row).version;
+        u64::from(high) << 32 | u64::from(low)
+    }
+
+    /// Whether a row is in use. Rows are used again: keep keys, not rows, from one turn to the next.
+    #[must_use]
+    pub fn is_live(&self, row: Row) -> bool {
+        (row as usize) < self.len && self.slot(row).sandbox.revision() != 0
+    }
+
+    /// The row that the next [`Sandboxes::insert`] will use.
+    pub(crate) fn next_row(&self) -> Row {
+        self.free.last().copied().unwrap_or(self.len as Row)
+    }
+
+    /// Position in the lane of its revision.
+    pub(crate) fn at(&self, row: Row) -> u32 {
+        self.slot(row).at
+    }
+
+    /// Notes the position.
+    pub(crate) fn set_at(&mut self, row: Row, at: u32) {
+        self.slot_mut(row).at = at;
+    }
+
+    /// All rows in use. For checks: it looks at the whole table.
+    pub fn rows(&self) -> impl Iterator<Item = Row> + '_ {
+        (0..self.len as Row).filter(|row| self.is_live(*row))
     }
 
     /// The rare part, if any.
@@ -99,13 +135,13 @@ impl Sandboxes {
             Some(row) => row,
             None => {
                 if self.len == self.chunks.len() * CHUNK {
-                    self.chunks.push(alloc::vec![Slot { sandbox, version }; CHUNK].into_boxed_slice());
+                    self.chunks.push(alloc::vec![Slot { sandbox, version: [0; 2], at: 0 }; CHUNK].into_boxed_slice());
                 }
                 self.len += 1;
                 (self.len - 1) as Row
             }
         };
-        *self.slot_mut(row) = Slot { sandbox, version };
+        *self.slot_mut(row) = Slot { sandbox, version: halves(version), at: 0 };
         let (hash, chunks) = (self.hash.clone(), &self.chunks);
         self.index.insert_unique(digest(&hash, sandbox.key()), row, |row| {
             digest(&hash, chunks[*row as usize / CHUNK][*row as usize % CHUNK].sandbox.key())
@@ -115,7 +151,9 @@ impl Sandboxes {
 
     /// Changes a row.
     pub(crate) fn set(&mut self, row: Row, sandbox: Sandbox, version: u64) {
-        *self.slot_mut(row) = Slot { sandbox, version };
+        let slot = self.slot_mut(row);
+        slot.sandbox = sandbox;
+        slot.version = halves(version);
     }
 
     /// Sets or clears the rare part.
@@ -134,6 +172,8 @@ impl Sandboxes {
             entry.remove();
         }
         self.overlays.remove(&row);
+        // Revision 0 is nobody's: the row is free.
+        self.slot_mut(row).sandbox = Sandbox::new(SandboxKey { revision: 0, seq: 0 }, 0);
         self.free.push(row);
     }
 }

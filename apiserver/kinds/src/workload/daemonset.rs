@@ -15,6 +15,10 @@ const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
 pub const STRATEGY: Strategy = Strategy { default, validate, validate_update, prepare_create, prepare_update };
 
 fn default(object: &mut Value) {
+    // Reading the version with this annotation always leaves it there, so whoever writes the object owns it.
+    if object.pointer("/metadata/annotations").is_none_or(|a| a.text(TEMPLATE_GENERATION).is_empty()) {
+        count_template(object, 0);
+    }
     let Some(spec) = object.get_mut("spec").filter(|s| s.is_object()) else { return };
     if let Some(template) = spec.get_mut("template") {
         defaults::template(template);

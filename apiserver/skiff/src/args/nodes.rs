@@ -13,6 +13,16 @@ pub enum Nodes {
     Fake(u32),
 }
 
+impl Nodes {
+    /// How many there will be.
+    pub fn number(self) -> u32 {
+        match self {
+            Nodes::Containerd => 1,
+            Nodes::Fake(number) => number,
+        }
+    }
+}
+
 impl FromStr for Nodes {
     type Err = String;
 

@@ -81,8 +81,10 @@ impl Log {
 
 /// As the tracing crate, containerd and the standard library's panics write them.
 fn is_error(line: &str) -> bool {
-    let head: String = line.chars().take(60).collect();
-    head.contains(" ERROR ") || line.contains("level=error") || line.contains("level=fatal") || line.contains("panicked at")
+    line.split_whitespace().nth(1) == Some("ERROR")
+        || line.contains("level=error")
+        || line.contains("level=fatal")
+        || line.contains("panicked at")
 }
 
 fn shortened(line: &str) -> String {

@@ -20,6 +20,7 @@ mod preflight;
 mod sample;
 mod say;
 mod stop;
+mod sweep;
 
 use crate::args::{Apiserver, FakeNodes, Gateway, Kubelet, Nodes, PairFiles, Up};
 use crate::https::Api;
@@ -28,6 +29,7 @@ use crate::layout::Layout;
 use anyhow::Context;
 use house::House;
 use say::Say;
+use skiff_access::Ca;
 use std::net::{SocketAddr, TcpListener};
 use stop::Stop;
 
@@ -42,16 +44,21 @@ const DRAIN_S: u32 = 5;
 
 /// Runs until a signal.
 pub async fn run(args: Box<Up>) -> anyhow::Result<()> {
+    // Children are kept by tasks of this one thread.
+    tokio::task::LocalSet::new().run_until(supervise(&args)).await
+}
+
+async fn supervise(args: &Up) -> anyhow::Result<()> {
     let mut stop = Stop::listen()?;
     let say = Say::new();
-    preflight::machine(&args)?;
+    preflight::machine(args)?;
     let layout = Layout::make(&args.data_dir)?;
     let _lock = layout.lock()?;
     leftovers::end(&layout, &say).await;
-    preflight::ports(&args)?;
+    preflight::ports(args)?;
     let mut house = House::new(layout, say);
     let started = tokio::select! {
-        started = start(&args, &mut house) => started,
+        started = start(args, &mut house) => started,
         () = stop.asked() => Ok(()),
     };
     let running = started.is_ok() && !stop.is_asked();
@@ -69,25 +76,21 @@ async fn start(args: &Up, house: &mut House) -> anyhow::Result<()> {
     identity::gateway(&house.layout, &ca, GATEWAY)?;
     let api = identity::reachable(args.api_address);
     let client = Api::of(&house.layout, api)?;
-    if args.nodes == Nodes::Containerd {
-        containerd::start(house).await?;
-        sample::import(args, house).await?;
-    }
+    let (child, argv) = match args.nodes {
+        Nodes::Containerd => {
+            let kubelet = kubelet(args, house, api, &ca)?;
+            // Known before anything runs, so that also a start that fails half-way leaves nothing behind.
+            house.remove_at_end(crate::role::kubelet::settings(&kubelet)?);
+            containerd::start(house).await?;
+            sample::import(args, house).await?;
+            ("kubelet", kubelet.argv())
+        }
+        Nodes::Fake(number) => ("fake-nodes", fleet(args, house, api, number).argv()),
+    };
     start_apiserver(args, house, &client).await?;
     let admin = start_gateway(args, house, api).await?;
-    let nodes = match args.nodes {
-        Nodes::Containerd => {
-            let name = preflight::node_name(args)?;
-            identity::node(&house.layout, &ca, &name)?;
-            start_kubelet(args, house, api, name)?;
-            1
-        }
-        Nodes::Fake(number) => {
-            start_fleet(args, house, api, number);
-            number
-        }
-    };
-    house.wait_for_nodes(&client, nodes).await?;
+    house.start_role(child, argv);
+    house.wait_for_nodes(&client, child, args.nodes.number()).await?;
     if args.try_it {
         first::deploy_and_ask(args, house, &client).await?;
     }
@@ -132,8 +135,10 @@ async fn start_gateway(args: &Up, house: &mut House, api: SocketAddr) -> anyhow:
     Ok(admin)
 }
 
-fn start_kubelet(args: &Up, house: &mut House, api: SocketAddr, node_name: String) -> anyhow::Result<()> {
-    let kubelet = Kubelet {
+fn kubelet(args: &Up, house: &House, api: SocketAddr, ca: &Ca) -> anyhow::Result<Kubelet> {
+    let node_name = preflight::node_name(args)?;
+    identity::node(&house.layout, ca, &node_name)?;
+    Ok(Kubelet {
         pair: pair(&house.layout, &format!("node-{node_name}")),
         node_name,
         api,
@@ -145,21 +150,17 @@ fn start_kubelet(args: &Up, house: &mut House, api: SocketAddr, node_name: Strin
         runtime_binary: args.runtime_binary.clone(),
         pods_max: args.pods_max,
         remove_everything: false,
-    };
-    house.remove_at_end(crate::role::kubelet::settings(&kubelet)?);
-    house.start_role("kubelet", kubelet.argv());
-    Ok(())
+    })
 }
 
-fn start_fleet(args: &Up, house: &mut House, api: SocketAddr, nodes: u32) {
-    let fleet = FakeNodes {
+fn fleet(args: &Up, house: &House, api: SocketAddr, nodes: u32) -> FakeNodes {
+    FakeNodes {
         data_dir: house.layout.root().to_owned(),
         api,
         nodes,
         serve: SocketAddr::from(([127, 0, 0, 1], 0)),
         fleet: args.fleet.clone(),
-    };
-    house.start_role("fake-nodes", fleet.argv());
+    }
 }
 
 fn pair(layout: &Layout, stem: &str) -> PairFiles {

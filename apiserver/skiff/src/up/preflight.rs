@@ -18,7 +18,9 @@ pub fn machine(args: &Up) -> anyhow::Result<()> {
         return Ok(());
     }
     if !nix::unistd::geteuid().is_root() {
-        bail!("sandboxes on containerd need root: run this as root (sudo), or take nodes that only pretend with `--nodes fake:3`");
+        bail!(
+            "sandboxes on containerd need root: run this as root (sudo), or take nodes that only pretend with `--nodes fake:3`"
+        );
     }
     let missing: Vec<_> = TOOLS.iter().filter(|(tool, _)| find(tool).is_none()).collect();
     if !missing.is_empty() {
@@ -28,7 +30,9 @@ pub fn machine(args: &Up) -> anyhow::Result<()> {
         bail!("{} not found in PATH: run `make deps`, or `apt-get install {}`", tools.join(", "), packages.join(" "));
     }
     if !std::fs::read_to_string("/proc/mounts").is_ok_and(|mounts| mounts.lines().any(|line| line.contains(" cgroup"))) {
-        bail!("no cgroups are mounted: sandboxes cannot be limited; mount them below /sys/fs/cgroup (on Debian: reboot, or systemd)");
+        bail!(
+            "no cgroups are mounted: sandboxes cannot be limited; mount them below /sys/fs/cgroup (on Debian: reboot, or systemd)"
+        );
     }
     Ok(())
 }

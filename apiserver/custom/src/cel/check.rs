@@ -1,0 +1,159 @@
+//! Rules asked about an object: which apply, what they answer, and how a refusal is worded.
+
+use super::compile::Rule;
+use super::value::convert;
+use crate::tree::Tree;
+use crate::validate::{counterpart, member, shown};
+use kube_cel::KubeCelExt as _;
+use kube_cel::cel::objects::OptionalValue;
+use kube_cel::cel::{Context, IdedExpr, ResolveResult, Value as Cel};
+use serde_json::Value;
+use skiff_kinds::FieldError;
+use skiff_kinds::field::Why;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// Longest message that a `messageExpression` may give, in bytes.
+const MESSAGE_BYTES_MAX: usize = 5120;
+
+thread_local! {
+    // The functions are the same for all rules, and registering them costs more than most rules do.
+    static FUNCTIONS: Context<'static> = functions();
+}
+
+/// Types by the names that rules know them under; `type(x) == int` compares these.
+const TYPES: &[&str] = &["int", "uint", "double", "bool", "string", "bytes", "list", "map", "null_type"];
+
+fn functions() -> Context<'static> {
+    let mut context = Context::default().with_all();
+    context.add_function("type", |value: Cel| -> ResolveResult { Ok(Cel::String(Arc::new(type_name(&value).to_owned()))) });
+    for name in TYPES {
+        context.add_variable_from_value(*name, Cel::String(Arc::new((*name).to_owned())));
+    }
+    context
+}
+
+fn type_name(value: &Cel) -> &'static str {
+    match value {
+        Cel::Int(_) => "int",
+        Cel::UInt(_) => "uint",
+        Cel::Float(_) => "double",
+        Cel::Bool(_) => "bool",
+        Cel::String(_) => "string",
+        Cel::Bytes(_) => "bytes",
+        Cel::List(_) => "list",
+        Cel::Map(_) => "map",
+        Cel::Timestamp(_) => "google.protobuf.Timestamp",
+        Cel::Duration(_) => "google.protobuf.Duration",
+        Cel::Null => "null_type",
+        _ => "dyn",
+    }
+}
+
+/// Errors of all rules that an object breaks.
+#[must_use]
+pub fn check(tree: &Tree, new: &Value, old: Option<&Value>) -> Vec<FieldError> {
+    let mut out = Vec::new();
+    node(tree, new, old, "", true, &mut out);
+    out
+}
+
+fn node(tree: &Tree, value: &Value, old: Option<&Value>, path: &str, root: bool, out: &mut Vec<FieldError>) {
+    if !tree.has_rules || value.is_null() {
+        return;
+    }
+    if !tree.rules.is_empty() {
+        let before = old.filter(|old| !old.is_null());
+        let same = before == Some(value);
+        let (new, old) = (convert(tree, value, root), before.map(|old| convert(tree, old, root)));
+        for rule in &tree.rules {
+            // What has not changed is not refused anew, unless the rule is about the change itself.
+            let error = ask(rule, &new, old.as_ref(), path).filter(|_| !same || rule.transition);
+            out.extend(error);
+        }
+    }
+    match value {
+        Value::Object(map) => {
+            for (name, inner) in map {
+                let Some(property) = tree.properties.get(name.as_str()).or(tree.additional.as_deref()) else { continue };
+                node(property, inner, old.and_then(|o| o.get(name)), &member(path, name), false, out);
+            }
+        }
+        Value::Array(items) => {
+            let Some(element) = tree.items.as_deref() else { return };
+            for (i, item) in items.iter().enumerate() {
+                node(element, item, counterpart(&tree.list, item, old), &format!("{path}[{i}]"), false, out);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What a rule says of a value; `None` if it holds or does not apply.
+fn ask(rule: &Rule, new: &Cel, old: Option<&Cel>, path: &str) -> Option<FieldError> {
+    if rule.transition && old.is_none() && !rule.optional_old {
+        return None;
+    }
+    let old = match (rule.optional_old, old) {
+        (false, old) => old.cloned(),
+        (true, Some(old)) => Some(Cel::Opaque(Arc::new(OptionalValue::of(old.clone())))),
+        (true, None) => Some(Cel::Opaque(Arc::new(OptionalValue::none()))),
+    };
+    let field = format!("{path}{}", rule.field_path);
+    let field = shown(field.strip_prefix('.').unwrap_or(&field)).to_owned();
+    match evaluate(&rule.expression, new, old.as_ref()) {
+        Ok(Cel::Bool(true)) => None,
+        Ok(Cel::Bool(false)) => {
+            let computed = rule.message_expression.as_ref().and_then(|e| message(e, new, old.as_ref()));
+            let detail = computed.unwrap_or_else(|| {
+                if rule.message.is_empty() { format!("failed rule: {}", rule.text) } else { rule.message.clone() }
+            });
+            // Go's constructor for duplicates takes no detail.
+            let detail = if rule.reason == Why::Duplicate { String::new() } else { detail };
+            Some(FieldError { why: rule.reason, field, value: Value::Null, detail })
+        }
+        Ok(_) => Some(unshown(shown(path), format!("no such overload evaluating rule: {}", name_of(rule)))),
+        Err(error) => Some(unshown(shown(path), format!("{error} evaluating rule: {}", name_of(rule)))),
+    }
+}
+
+fn name_of(rule: &Rule) -> &str {
+    if rule.message.is_empty() { &rule.text } else { &rule.message }
+}
+
+fn unshown(field: &str, detail: String) -> FieldError {
+    FieldError { why: Why::InvalidUnshown, field: field.into(), value: Value::Null, detail }
+}
+
+/// The text of a `messageExpression`; one that gives none leaves the fixed message.
+fn message(expression: &IdedExpr, new: &Cel, old: Option<&Cel>) -> Option<String> {
+    match evaluate(expression, new, old) {
+        Ok(Cel::String(text)) => {
+            let text = text.trim();
+            (!text.is_empty() && !text.contains('\n') && text.len() <= MESSAGE_BYTES_MAX).then(|| text.to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn evaluate(expression: &IdedExpr, new: &Cel, old: Option<&Cel>) -> Result<Cel, String> {
+    FUNCTIONS.with(|functions| {
+        let mut scope = functions.new_inner_scope();
+        scope.add_variable_from_value("self", new.clone());
+        if let Some(old) = old {
+            scope.add_variable_from_value("oldSelf", old.clone());
+        }
+        // The interpreter is young and rules are strangers' texts: a panic in it must not take the request down.
+        match catch_unwind(AssertUnwindSafe(|| scope.resolve(expression))) {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(worded(&error.to_string())),
+            Err(_) => Err("the rule cannot be evaluated".to_owned()),
+        }
+    })
+}
+
+/// cel-go writes its errors small.
+fn worded(error: &str) -> String {
+    let mut letters = error.chars();
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+}

@@ -1,0 +1,5 @@
+//! More tests of the same world, by room.
+
+mod archive;
+mod services;
+mod streams;
