@@ -89,13 +89,16 @@ pub struct Template {
     pub material: Material,
 }
 
+/// Keys and their bytes, as of one ConfigMap or Secret.
+pub type Entries = Vec<(String, Vec<u8>)>;
+
 /// Contents of ConfigMaps, Secrets and tokens that a template refers to. A missing object is simply absent.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Material {
     /// ConfigMap name, then key to bytes (`data` and `binaryData` together).
-    pub config_maps: Vec<(String, Vec<(String, Vec<u8>)>)>,
+    pub config_maps: Vec<(String, Entries)>,
     /// Secret name, then key to decoded bytes.
-    pub secrets: Vec<(String, Vec<(String, Vec<u8>)>)>,
+    pub secrets: Vec<(String, Entries)>,
     /// Files of a projected service account volume: token, ca.crt, namespace.
     pub service_account: Vec<(String, Vec<u8>)>,
     /// Environment that Kubernetes adds for the namespace's services (`KUBERNETES_SERVICE_HOST`, …).

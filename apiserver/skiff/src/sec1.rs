@@ -33,22 +33,21 @@ fn element(tag: u8, content: &[u8]) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::as_pkcs8;
+    use super::*;
     use skiff_access::Ca;
 
-    // Made by Helm's `genCAWithKey` for this test, and used nowhere.
-    const KEY: &str = "-----BEGIN EC PRIVATE KEY-----\n\
-        MHcCAQEEIA4URSWEBnhfGa4M+zkpBAQLvaYM/twmCiKlYC54pxfqoAoGCCqGSM49\n\
-        AwEHoUQDQgAE+SQ362+Y3ng5Tg3khLfCmum4uLmfQ26+XqDx92nKSmV7cRsFAwcw\n\
-        zcR+/eiiCrjGTmhcVgf26XgmcuPoLDp+gw==\n\
-        -----END EC PRIVATE KEY-----\n";
-
     #[test]
-    fn a_key_of_helm_signs() {
-        let pkcs8 = as_pkcs8(KEY).expect("a SEC 1 key");
-        let cert = Ca::create().expect("authority").pair().cert_pem.clone();
-        let ca = Ca::load(&cert, &pkcs8).expect("key is read");
-        assert!(ca.client("me", &[]).is_ok());
-        assert!(as_pkcs8(&pkcs8).is_none());
+    fn a_wrapped_key_is_the_key() {
+        let ca = Ca::create().expect("authority");
+        let pem = &ca.pair().key_pem;
+        let text: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+        let whole = STANDARD.decode(text).expect("base64");
+        // Tag and length of the whole, the head, tag and length of the key.
+        let inner = &whole[3 + HEAD.len() + 2..];
+        let sec1 = format!("{BEGIN}\n{}\n{END}\n", STANDARD.encode(inner));
+        let back = as_pkcs8(&sec1).expect("a SEC 1 key");
+        assert!(back.contains(&STANDARD.encode(&whole)));
+        assert!(Ca::load(&ca.pair().cert_pem, &back).is_ok());
+        assert!(as_pkcs8(pem).is_none());
     }
 }

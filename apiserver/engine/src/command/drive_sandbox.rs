@@ -81,8 +81,16 @@ impl World {
         if sandbox.is_placed() {
             sandbox.next_generation();
             turn.order(sandbox.node(), Order::Delete { key: sandbox.key(), generation: sandbox.generation(), grace_s: 0 });
+            self.keep_slot(sandbox.node(), sandbox.key(), sandbox.slot());
         }
         self.remove_sandbox(turn, row);
+    }
+
+    /// A node that hears us removes a sandbox that we know no more: its slot is free when the node says so.
+    pub(crate) fn keep_slot(&mut self, number: u16, key: SandboxKey, slot: u16) {
+        if let Some(node) = self.nodes.get_mut(number as usize).filter(|n| n.session.is_some()) {
+            node.forgotten.insert(key, slot);
+        }
     }
 
     /// Sets metadata edited by hand.

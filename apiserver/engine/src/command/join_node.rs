@@ -71,6 +71,8 @@ impl World {
         node.session = Some(join.session);
         node.heard_ms = turn.now_ms;
         node.facts = join.facts;
+        // Whatever it still removes is in its list.
+        node.forgotten.clear();
         let first = !core::mem::replace(&mut node.joined, true);
         let known: Vec<_> = node.rows().collect();
         self.agenda.set_by(Job::Node(number), turn.now_ms + NODE_GRACE_MS);
@@ -110,6 +112,7 @@ impl World {
             // Placed elsewhere meanwhile: this copy must go.
             if report.state != SandboxState::Gone {
                 turn.order(number, Order::Delete { key, generation: GENERATION_LAST, grace_s: 0 });
+                self.keep_slot(number, key, report.slot);
             }
             return;
         }
@@ -142,6 +145,7 @@ impl World {
         let claimed = key.revision != 0 && sandbox.key() == key && self.claim(number, row, &shape, Some(report.slot)).is_some();
         if !claimed {
             turn.order(number, Order::Delete { key, generation: GENERATION_LAST, grace_s: 0 });
+            self.keep_slot(number, key, report.slot);
             return;
         }
         sandbox.place(number, report.slot);

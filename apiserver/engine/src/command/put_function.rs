@@ -2,7 +2,7 @@
 
 use crate::agenda::Job;
 use crate::policy::scale::ScaleSettings;
-use crate::record::{Function, Plan, Progress, Tally};
+use crate::record::{Counts, Function, Plan, Progress, Tally};
 use crate::world::{Turn, World};
 use alloc::vec::Vec;
 
@@ -52,6 +52,8 @@ impl World {
                 function.progress_since_s = now_s;
             }
             function.current = put.current;
+            // What the new revision has is progress from nothing, not from what the old one had.
+            function.seen.updated = Counts::default();
             function.progress = Progress::Created;
             function.progress_moved_s = now_s;
             // One that is not there yet, or not its own, comes with `put_revision`.

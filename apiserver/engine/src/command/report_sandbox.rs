@@ -8,9 +8,7 @@ use alloc::sync::Arc;
 /// Whether a waiting reason or an ended container says that a sandbox will not come up by itself.
 fn is_failing(container: &ContainerReport) -> bool {
     match &container.state {
-        ContainerState::Waiting { reason, .. } => {
-            !matches!(reason.as_str(), "ContainerCreating" | "PodInitializing" | "")
-        }
+        ContainerState::Waiting { reason, .. } => !matches!(reason.as_str(), "ContainerCreating" | "PodInitializing" | ""),
         ContainerState::Terminated { exit_code, .. } => !container.init || *exit_code != 0,
         ContainerState::Running { .. } => false,
     }
@@ -20,11 +18,16 @@ impl World {
     /// Applies a report; one about an unknown sandbox or of another node changes nothing. Of a sandbox that was told to stop, a
     /// report changes what is known of its containers but not its phase, whatever order the node had seen when it spoke.
     pub fn report_sandbox(&mut self, turn: &mut Turn, number: u16, report: &SandboxReport) {
-        let Some(row) = self.sandboxes.find(report.key) else { return };
-        let before = self.sandboxes.get(row);
-        if before.node() != number {
+        let row = self.sandboxes.find(report.key).filter(|row| self.sandboxes.get(*row).node() == number);
+        let Some(row) = row else {
+            if report.state == SandboxState::Gone
+                && let Some(node) = self.nodes.get_mut(number as usize)
+            {
+                node.forgotten.remove(&report.key);
+            }
             return;
-        }
+        };
+        let before = self.sandboxes.get(row);
         if report.state == SandboxState::Gone {
             // The last word, whatever generation: there is nothing left on the node.
             self.remove_sandbox(turn, row);

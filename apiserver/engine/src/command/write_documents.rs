@@ -85,7 +85,9 @@ impl World {
             Arc::new(Document { version, serial, uid: put.uid, owners: put.owners.clone(), body: put.body.clone() })
         });
         self.documents.replace(write.resource, &write.key, after.clone());
-        turn.out.events.push((version, Event::Document { resource: write.resource, key: write.key.as_str().into(), before, after }));
+        turn.out
+            .events
+            .push((version, Event::Document { resource: write.resource, key: write.key.as_str().into(), before, after }));
         version
     }
 

@@ -29,7 +29,9 @@ pub(super) fn hold(world: &World) -> Result<(), String> {
     }
     for function in world.functions.values() {
         let own = |serial: &u32| world.revisions.get(serial).is_some_and(|r| r.function == function.serial);
-        ensure(function.revisions.iter().all(own), || format!("function {} has a revision that is not its own", function.serial))?;
+        ensure(function.revisions.iter().all(own), || {
+            format!("function {} has a revision that is not its own", function.serial)
+        })?;
     }
     Ok(())
 }

@@ -18,11 +18,8 @@ pub struct Backoff {
 impl Backoff {
     /// The container ended after `ran_ms` of running. Answers how long to wait before the next start, milliseconds.
     pub fn crashed(&mut self, ran_ms: u64) -> u64 {
-        let wait_ms = if self.wait_ms == 0 || ran_ms >= CALM_MS {
-            FIRST_MS
-        } else {
-            (u64::from(self.wait_ms) * 2).min(WAIT_MS_MAX)
-        };
+        let wait_ms =
+            if self.wait_ms == 0 || ran_ms >= CALM_MS { FIRST_MS } else { (u64::from(self.wait_ms) * 2).min(WAIT_MS_MAX) };
         // WAIT_MS_MAX fits 32 bits, so nothing is lost.
         self.wait_ms = wait_ms as u32;
         wait_ms

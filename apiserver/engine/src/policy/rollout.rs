@@ -106,12 +106,7 @@ pub fn decide(shares: &[Share], current: Option<usize>, bounds: Bounds) -> Vec<u
 /// As [`decide`], knowing what the counts were last set for, so that a change of replicas in mid-rollout is shared out in
 /// proportion. The second answer is to be kept for the next call.
 #[must_use]
-pub fn decide_settled(
-    shares: &[Share],
-    current: Option<usize>,
-    bounds: Bounds,
-    settled: Option<Settled>,
-) -> (Vec<u32>, Settled) {
+pub fn decide_settled(shares: &[Share], current: Option<usize>, bounds: Bounds, settled: Option<Settled>) -> (Vec<u32>, Settled) {
     let current = current.filter(|&position| position < shares.len());
     let mut rollout = Rollout { shares: shares.to_vec(), current, bounds };
     let scaled = settled.is_some_and(|settled| settled.wanted != bounds.wanted);
@@ -122,7 +117,11 @@ pub fn decide_settled(
         // Upstream comes back at once after each change of a count; the counts of what runs are the same by then.
         for _ in 0..STEPS_MAX {
             let before = rollout.desired();
-            if bounds.recreate { rollout.recreate() } else { rollout.roll() }
+            if bounds.recreate {
+                rollout.recreate()
+            } else {
+                rollout.roll()
+            }
             if rollout.desired() == before {
                 break;
             }

@@ -6,6 +6,9 @@ use alloc::vec::Vec;
 
 /// Who goes first (upstream's order for ReplicaSets): without a node, not ready, ready; in each the latest.
 const VICTIMS: [Phase; 5] = [Phase::Pending, Phase::Lost, Phase::Creating, Phase::Running, Phase::Ready];
+/// Lanes are in order of arrival, which is that of age but for sandboxes adopted after a restart: so many more than needed are
+/// compared by age, not all.
+const COMPARED_MORE: usize = 64;
 
 impl World {
     /// Returns how many were made or stopped, at most `left`; what is more waits for the next turn.
@@ -48,8 +51,23 @@ impl World {
     }
 
     fn victims(&self, serial: u32, count: u32) -> Vec<Row> {
-        let Some(revision) = self.revisions.get(&serial) else { return Vec::new() };
-        VICTIMS.into_iter().flat_map(|phase| revision.members.latest(phase)).take(count as usize).collect()
+        let (mut chosen, count) = (Vec::new(), count as usize);
+        let Some(revision) = self.revisions.get(&serial) else { return chosen };
+        for phase in VICTIMS {
+            let missing = count - chosen.len();
+            let all = revision.members.count(phase);
+            if all <= missing {
+                chosen.extend(revision.members.latest(phase));
+                continue;
+            }
+            let age = |row: Row| (self.sandboxes.get(row).changed_s(), self.sandboxes.get(row).seq());
+            let compared = revision.members.latest(phase).take(missing.saturating_mul(2).saturating_add(COMPARED_MORE));
+            let mut ranked: Vec<_> = compared.map(|row| (core::cmp::Reverse(age(row)), row)).collect();
+            ranked.sort_unstable();
+            chosen.extend(ranked.into_iter().take(missing).map(|(_, row)| row));
+            break;
+        }
+        chosen
     }
 
     /// Stops sandboxes of a dropped revision. Returns how many, at most `left`; the rest is stopped by the next turns.

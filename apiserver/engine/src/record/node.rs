@@ -2,8 +2,8 @@
 
 use super::{Row, Shape};
 use crate::policy::place::Room;
-use crate::wire::NodeFacts;
-use alloc::{string::String, vec::Vec};
+use crate::wire::{NodeFacts, SandboxKey};
+use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 /// A node.
 #[derive(Debug)]
@@ -40,6 +40,8 @@ pub struct Node {
     pub(crate) joined: bool,
     /// Unix milliseconds when it was given up; 0 while it is not.
     pub(crate) lost_ms: u64,
+    /// Sandboxes that we know no more but the node is still removing, with their slots: nobody gets those meanwhile.
+    pub(crate) forgotten: BTreeMap<SandboxKey, u16>,
     next_slot: u16,
 }
 
@@ -67,6 +69,7 @@ impl Node {
             dropped: false,
             joined: false,
             lost_ms: 0,
+            forgotten: BTreeMap::new(),
             next_slot: SLOT_FIRST,
         }
     }
@@ -105,7 +108,10 @@ impl Node {
     /// Counts it no more.
     pub(crate) fn give_room(&mut self, shape: &Shape) {
         let (cpu, memory) = (u64::from(shape.cpu_milli), u64::from(shape.memory_mib));
-        debug_assert!(self.used > 0 && self.used_cpu_milli >= cpu && self.used_memory_mib >= memory, "more given back than taken");
+        debug_assert!(
+            self.used > 0 && self.used_cpu_milli >= cpu && self.used_memory_mib >= memory,
+            "more given back than taken"
+        );
         self.used = self.used.saturating_sub(1);
         self.used_cpu_milli = self.used_cpu_milli.saturating_sub(cpu);
         self.used_memory_mib = self.used_memory_mib.saturating_sub(memory);
@@ -116,8 +122,10 @@ impl Node {
         let span = super::SLOTS_MAX - SLOT_FIRST;
         for _ in 0..span {
             let slot = self.next_slot;
-            self.next_slot = if slot + 1 >= super::SLOTS_MAX { SLOT_FIRST } else { slot + 1 };
-            if self.claim_slot(slot, row) {
+            let next = if slot + 1 >= super::SLOTS_MAX { SLOT_FIRST } else { slot + 1 };
+            let claimed = self.claim_slot(slot, row);
+            self.next_slot = next;
+            if claimed {
                 return Some(slot);
             }
         }
@@ -132,9 +140,11 @@ impl Node {
         if self.slots.len() <= slot as usize {
             self.slots.resize(slot as usize + 1, None);
         }
-        if self.slots[slot as usize].is_some() {
+        if self.slots[slot as usize].is_some() || self.forgotten.values().any(|taken| *taken == slot) {
             return false;
         }
+        // Of a sandbox that the node already ran: slots below may have been given back a moment before we were started.
+        self.next_slot = self.next_slot.max(slot);
         self.slots[slot as usize] = Some(row);
         true
     }

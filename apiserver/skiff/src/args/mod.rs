@@ -96,6 +96,7 @@ pub struct Up {
     #[arg(long, value_name = "PATH")]
     pub sample: Option<PathBuf>,
     /// After the start, deploy the sample as the Knative service `hello`, send the first request and show where its time went.
+    /// Makes the ConfigMap knative-serving/config-autoscaler, if there is none, so that functions may start at zero.
     #[arg(long = "try")]
     pub try_it: bool,
     /// What fake nodes are like.

@@ -11,11 +11,6 @@ pub async fn run(args: Apiserver) -> anyhow::Result<()> {
     let layout = Layout::make(&args.data_dir)?;
     let ca = identity::authority(&layout)?;
     identity::serving(&layout, &ca, args.api_address, &args.san)?;
-    let settings = Settings {
-        data_dir: layout.root().to_owned(),
-        api_address: args.api_address,
-        domain: args.domain,
-        ..Settings::default()
-    };
+    let settings = Settings { data_dir: layout.root().to_owned(), api_address: args.api_address, domain: args.domain };
     skiff_apiserver::run(settings, stop).await
 }

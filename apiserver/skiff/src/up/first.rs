@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 /// The sample's name.
 const NAME: &str = "hello";
 const SERVICES: &str = "/apis/serving.knative.dev/v1/namespaces/default/services";
+const CONFIG_MAPS: &str = "/api/v1/namespaces/knative-serving/configmaps";
 /// Longest wait for the first good answer.
 const ANSWER_MAX: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(20);
@@ -42,6 +43,7 @@ pub async fn deploy_and_ask(args: &Up, house: &House, client: &Api) -> anyhow::R
 
 /// Starts at zero where the cluster allows that, so that the first request is a cold one.
 async fn deploy(house: &House, client: &Api) -> anyhow::Result<()> {
+    allow_zero(house, client).await?;
     let mut answer = client.post(SERVICES, &service(&json!({ "autoscaling.knative.dev/initial-scale": "0" }))).await?;
     if answer.status == StatusCode::BAD_REQUEST {
         answer = client.post(SERVICES, &service(&json!({}))).await?;
@@ -49,12 +51,33 @@ async fn deploy(house: &House, client: &Api) -> anyhow::Result<()> {
     match answer.status {
         StatusCode::CREATED => house.say.step("deploy", &format!("Knative service {NAME} created")),
         StatusCode::CONFLICT => house.say.step("deploy", &format!("Knative service {NAME} is there from an earlier start")),
-        status => {
-            let message = answer.json().ok().and_then(|status| Some(status["message"].as_str()?.to_owned()));
-            bail!("service {NAME} could not be created: {status} {}", message.unwrap_or_default());
-        }
+        status => bail!("service {NAME} could not be created: {status} {}", message(&answer)),
     }
     Ok(())
+}
+
+/// Knative as shipped refuses functions that start at zero. Only a cluster without any settings of its own gets this one.
+async fn allow_zero(house: &House, client: &Api) -> anyhow::Result<()> {
+    let answer = client.post(CONFIG_MAPS, &autoscaler_settings()).await?;
+    match answer.status {
+        StatusCode::CREATED => house.say.step("deploy", "knative-serving/config-autoscaler made: functions may start at zero"),
+        StatusCode::CONFLICT => {}
+        status => bail!("config-autoscaler could not be created: {status} {}", message(&answer)),
+    }
+    Ok(())
+}
+
+fn message(answer: &Answer) -> String {
+    answer.json().ok().and_then(|status| Some(status["message"].as_str()?.to_owned())).unwrap_or_default()
+}
+
+fn autoscaler_settings() -> serde_json::Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": { "name": "config-autoscaler", "namespace": "knative-serving" },
+        "data": { "allow-zero-initial-scale": "true" },
+    })
 }
 
 fn service(annotations: &serde_json::Value) -> serde_json::Value {

@@ -44,11 +44,7 @@ impl Default for Measure {
 impl Measure {
     fn of(settings: &ScaleSettings) -> Self {
         let short = |seconds: u32| u16::try_from(seconds).unwrap_or(u16::MAX).max(1);
-        Self {
-            metric: settings.metric,
-            stable_s: short(settings.stable_window_s),
-            panic_s: short(settings.panic_window_s),
-        }
+        Self { metric: settings.metric, stable_s: short(settings.stable_window_s), panic_s: short(settings.panic_window_s) }
     }
 }
 

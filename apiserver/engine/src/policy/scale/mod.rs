@@ -17,9 +17,7 @@ pub mod stable;
 pub mod window;
 pub mod zero;
 
-pub use decide::{
-    Decision, INTERVAL_MS, Reason, ScaleState, begin, decide, demand, initial, is_due, record, restart, resume,
-};
+pub use decide::{Decision, INTERVAL_MS, Reason, ScaleState, begin, decide, demand, initial, is_due, record, restart, resume};
 pub use zero::Activity;
 
 /// What is measured (`autoscaling.knative.dev/metric`).
