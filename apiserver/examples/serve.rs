@@ -11,5 +11,8 @@ fn main() -> anyhow::Result<()> {
         std::fs::write(dir.join("admin.token"), "tok")?;
     }
     let rt = tokio::runtime::Runtime::new()?;
-    rt.block_on(skiff_apiserver::run(skiff_apiserver::Settings { data_dir: dir, api_address: addr, domain: "localhost".into() }, std::future::pending()))
+    rt.block_on(skiff_apiserver::run(
+        skiff_apiserver::Settings { data_dir: dir, api_address: addr, domain: "localhost".into() },
+        std::future::pending(),
+    ))
 }

@@ -194,7 +194,11 @@ impl Registry {
     #[must_use]
     pub fn new() -> Registry {
         let base = Self::built_in();
-        Registry { now: ArcSwap::from_pointee(Self::all(&base, Vec::new())), base, definitions: crate::custom::Definitions::default() }
+        Registry {
+            now: ArcSwap::from_pointee(Self::all(&base, Vec::new())),
+            base,
+            definitions: crate::custom::Definitions::default(),
+        }
     }
 
     fn built_in() -> Vec<Arc<Kind>> {

@@ -44,8 +44,11 @@ impl Default for Settings {
 /// What keeps it from starting: files, the log, the address.
 pub async fn run(settings: Settings, stop: impl Future<Output = ()> + Send + 'static) -> Result<()> {
     let (house, queue, log, outlets) = open(&settings).await?;
-    let read = |name: &str| std::fs::read(settings.data_dir.join(name)).with_context(|| settings.data_dir.join(name).display().to_string());
-    let certificates = Certificates { ca_pem: read("ca.crt")?, cert_pem: read("pki/apiserver.crt")?, key_pem: read("pki/apiserver.key")? };
+    let read = |name: &str| {
+        std::fs::read(settings.data_dir.join(name)).with_context(|| settings.data_dir.join(name).display().to_string())
+    };
+    let certificates =
+        Certificates { ca_pem: read("ca.crt")?, cert_pem: read("pki/apiserver.crt")?, key_pem: read("pki/apiserver.key")? };
     let listener = tokio::net::TcpListener::bind(settings.api_address)
         .await
         .with_context(|| format!("{} is in use: choose another with --api-address", settings.api_address))?;
@@ -79,7 +82,8 @@ async fn open(settings: &Settings) -> Result<(Arc<House>, store::Queue, Log, Out
     store.read().index.knative.set_domain(&settings.domain);
     store.begin(clock::now_ms(), if log.is_new() { 0 } else { SETTLE_MS });
     let ca_pem = std::fs::read_to_string(dir.join("ca.crt")).with_context(|| dir.join("ca.crt").display().to_string())?;
-    let token = std::fs::read_to_string(dir.join("admin.token")).with_context(|| dir.join("admin.token").display().to_string())?;
+    let token =
+        std::fs::read_to_string(dir.join("admin.token")).with_context(|| dir.join("admin.token").display().to_string())?;
     let house = Arc::new(House {
         store: store.clone(),
         registry,
@@ -166,7 +170,9 @@ async fn finish_pod(house: &Arc<House>, key: &str) {
     if !store::is_deleting(&object) || held || house.store.read().own_sandbox_placed(document.uid) {
         return;
     }
-    let mut transaction = Transaction { writes: vec![Write { resource: ids::PODS, key: key.into(), expect: Expect::Version(document.version), put: None }] };
+    let mut transaction = Transaction {
+        writes: vec![Write { resource: ids::PODS, key: key.into(), expect: Expect::Version(document.version), put: None }],
+    };
     verbs::delete::dependents(&house.store.read(), document.uid, false, &mut transaction);
     if house.store.commit(transaction).await.is_err() {
         tracing::warn!(key, "a Pod's end was not written; the next start finds it");

@@ -53,7 +53,13 @@ pub fn show(nanos: i64) -> String {
     let all = nanos.unsigned_abs();
     let second = SECOND.unsigned_abs();
     if all < second {
-        let (unit, size) = if all < 1_000 { ("ns", 1) } else if all < 1_000_000 { ("µs", 1_000) } else { ("ms", 1_000_000) };
+        let (unit, size) = if all < 1_000 {
+            ("ns", 1)
+        } else if all < 1_000_000 {
+            ("µs", 1_000)
+        } else {
+            ("ms", 1_000_000)
+        };
         return format!("{sign}{}{unit}", fraction(all, size));
     }
     let (hours, minutes) = (all / second / 3600, all / second / 60 % 60);

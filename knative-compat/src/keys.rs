@@ -120,7 +120,8 @@ pub const CLUSTER_LOCAL: &str = "cluster-local";
 /// Which ingress implementation.
 pub const INGRESS_CLASS: Key = Key(&["networking.knative.dev/ingress-class", "networking.knative.dev/ingress.class"]);
 /// Redirect or not.
-pub const HTTP_PROTOCOL: Key = Key(&["networking.knative.dev/http-protocol", "networking.knative.dev/httpProtocol", "networking.knative.dev/httpOption"]);
+pub const HTTP_PROTOCOL: Key =
+    Key(&["networking.knative.dev/http-protocol", "networking.knative.dev/httpProtocol", "networking.knative.dev/httpOption"]);
 /// kubectl's own record; never handed on to children.
 pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 

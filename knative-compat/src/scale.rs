@@ -2,9 +2,9 @@
 //! of a revision. Fed by the API server when a revision is made or the map changes; must not know what is running.
 
 use crate::config::{Autoscaler, Config};
+use crate::doc;
 use crate::duration::{self, SECOND};
 use crate::keys::{self, Key};
-use crate::doc;
 use serde_json::Value;
 use thiserror::Error;
 

@@ -81,7 +81,9 @@ fn one(target: &Value, lookup: &dyn Lookup) -> Result<Target, Problem> {
         let revision = name.to_owned();
         return match lookup.revision(name) {
             Some(Readiness::Ready) => Ok(Target { revision, percent, tag, configuration: None }),
-            Some(Readiness::Failed) => Err(problem("RevisionMissing", format!("Revision {name:?} failed to become ready."), true)),
+            Some(Readiness::Failed) => {
+                Err(problem("RevisionMissing", format!("Revision {name:?} failed to become ready."), true))
+            }
             Some(Readiness::Pending) => Err(problem("RevisionMissing", format!("Revision {name:?} is not yet ready."), false)),
             None => Err(problem("RevisionMissing", format!("Revision {name:?} referenced in traffic not found."), true)),
         };

@@ -73,11 +73,7 @@ pub fn check(parameter: &str, apply: bool) -> Vec<FieldManagerError> {
         errors.push(FieldManagerError::TooLong);
     }
     errors.extend(parameter.char_indices().filter(|(_, c)| !is_printable(*c)).map(|(position, c)| {
-        FieldManagerError::NotPrintable {
-            parameter: quoted(parameter),
-            character: format!("U+{:04X}", u32::from(c)),
-            position,
-        }
+        FieldManagerError::NotPrintable { parameter: quoted(parameter), character: format!("U+{:04X}", u32::from(c)), position }
     }));
     errors
 }

@@ -91,8 +91,7 @@ impl Loader {
             .filter_map(|line| line.strip_prefix("T "))
             .map(|rest| schema.add(Node { name: rest.split(' ').next().unwrap_or_default().into(), form: Form::Any }))
             .collect();
-        let built =
-            BuiltIn { schema, kinds: HashMap::new(), names: HashMap::new(), published: HashMap::new() };
+        let built = BuiltIn { schema, kinds: HashMap::new(), names: HashMap::new(), published: HashMap::new() };
         Loader { lines: table.lines(), built, shared: HashMap::new(), leaves: HashMap::new(), types }
     }
 
@@ -260,12 +259,19 @@ mod tests {
         let built = built_in();
         assert!(built.gvks().count() > 250 && built.schema.len() > 800);
         for (group, version, kind) in [
-            ("", "v1", "Pod"), ("apps", "v1", "Deployment"), ("serving.knative.dev", "v1", "Revision"),
-            ("serving.knative.dev", "v1beta1", "DomainMapping"), ("autoscaling.internal.knative.dev", "v1alpha1", "PodAutoscaler"),
-            ("autoscaling.internal.knative.dev", "v1alpha1", "Metric"), ("networking.internal.knative.dev", "v1alpha1", "Ingress"),
-            ("networking.internal.knative.dev", "v1alpha1", "ServerlessService"), ("networking.internal.knative.dev", "v1alpha1", "Certificate"),
-            ("networking.internal.knative.dev", "v1alpha1", "ClusterDomainClaim"), ("serving.knative.dev", "v1", "Route"),
-            ("serving.knative.dev", "v1", "Configuration"), ("serving.knative.dev", "v1", "Service"),
+            ("", "v1", "Pod"),
+            ("apps", "v1", "Deployment"),
+            ("serving.knative.dev", "v1", "Revision"),
+            ("serving.knative.dev", "v1beta1", "DomainMapping"),
+            ("autoscaling.internal.knative.dev", "v1alpha1", "PodAutoscaler"),
+            ("autoscaling.internal.knative.dev", "v1alpha1", "Metric"),
+            ("networking.internal.knative.dev", "v1alpha1", "Ingress"),
+            ("networking.internal.knative.dev", "v1alpha1", "ServerlessService"),
+            ("networking.internal.knative.dev", "v1alpha1", "Certificate"),
+            ("networking.internal.knative.dev", "v1alpha1", "ClusterDomainClaim"),
+            ("serving.knative.dev", "v1", "Route"),
+            ("serving.knative.dev", "v1", "Configuration"),
+            ("serving.knative.dev", "v1", "Service"),
         ] {
             let id = built.kind(&Gvk::new(group, version, kind)).unwrap();
             let field = built.schema.field(id, "spec").unwrap();

@@ -313,9 +313,9 @@ mod tests {
 
     #[test]
     fn durations() {
-        for (given, written) in [
-            ("60s", "1m0s"), ("1.5h", "1h30m0s"), ("1500ms", "1.5s"), ("0", "0s"), ("-100ms", "-100ms"), ("2us", "2µs"),
-        ] {
+        for (given, written) in
+            [("60s", "1m0s"), ("1.5h", "1h30m0s"), ("1500ms", "1.5s"), ("0", "0s"), ("-100ms", "-100ms"), ("2us", "2µs")]
+        {
             assert_eq!(format_duration(parse_duration(given).unwrap()), written);
         }
         assert_eq!(parse_duration("abc").unwrap_err(), r#"time: invalid duration "abc""#);

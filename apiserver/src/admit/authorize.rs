@@ -57,7 +57,8 @@ pub fn resource(house: &House, user: &User, verb: &str, address: &Address, field
 /// 403.
 pub fn path(house: &House, user: &User, method: &http::Method, path: &str) -> Outcome<()> {
     let verb = method.as_str().to_ascii_lowercase();
-    let asked = Attributes { user, verb: &verb, group: "", resource: "", subresource: "", name: "", namespace: "", path: Some(path) };
+    let asked =
+        Attributes { user, verb: &verb, group: "", resource: "", subresource: "", name: "", namespace: "", path: Some(path) };
     if house.roles.read().authorize(&asked).allowed {
         return Ok(());
     }

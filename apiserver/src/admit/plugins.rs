@@ -41,7 +41,10 @@ fn pod(house: &House, ask: &Ask, pod: &mut Value) -> Outcome<()> {
     let core = house.store.read();
     let prefix = format!("{namespace}/");
     let ranges = core.world.documents.table(ids::LIMIT_RANGES);
-    for (_, document) in ranges.range::<str, _>((std::ops::Bound::Included(prefix.as_str()), std::ops::Bound::Unbounded)).take_while(|(k, _)| k.starts_with(&prefix)) {
+    for (_, document) in ranges
+        .range::<str, _>((std::ops::Bound::Included(prefix.as_str()), std::ops::Bound::Unbounded))
+        .take_while(|(k, _)| k.starts_with(&prefix))
+    {
         let errors = object::apply_limit_range(&unpack(&document.body), pod);
         if !errors.is_empty() {
             let texts: Vec<&str> = errors.iter().map(|e| e.detail.as_str()).collect();
@@ -91,7 +94,8 @@ fn service(house: &House, new: &mut Value, old: Option<&Value>) -> Outcome<()> {
         for field in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
             // A PUT without them keeps what was allocated.
             let external = new.pointer("/spec/type").and_then(Value::as_str) == Some("ExternalName");
-            if !external && new["spec"].get(field).is_none_or(|v| v.is_null() || v == "")
+            if !external
+                && new["spec"].get(field).is_none_or(|v| v.is_null() || v == "")
                 && let Some(value) = old["spec"].get(field)
             {
                 new["spec"][field] = value.clone();
@@ -114,9 +118,15 @@ fn service(house: &House, new: &mut Value, old: Option<&Value>) -> Outcome<()> {
         new["spec"]["clusterIP"] = address.into();
         object::settle_addresses(new);
     } else if let Some(asked) = new.pointer("/spec/clusterIP").and_then(Value::as_str).filter(|a| *a != "None" && !a.is_empty()) {
-        let clash = services().any(|s| s.pointer("/spec/clusterIP").and_then(Value::as_str) == Some(asked) && s.pointer("/metadata/uid") != Some(&own));
+        let clash = services().any(|s| {
+            s.pointer("/spec/clusterIP").and_then(Value::as_str) == Some(asked) && s.pointer("/metadata/uid") != Some(&own)
+        });
         if clash {
-            let error = skiff_kinds::FieldError::invalid("spec.clusterIPs", serde_json::json!([asked]), format!("failed to allocate IP {asked}: provided IP is already allocated"));
+            let error = skiff_kinds::FieldError::invalid(
+                "spec.clusterIPs",
+                serde_json::json!([asked]),
+                format!("failed to allocate IP {asked}: provided IP is already allocated"),
+            );
             let taken = new.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
             return Err(Refusal::invalid("", "Service", taken, &[error]));
         }

@@ -174,7 +174,12 @@ fn everything(house: &House) -> GatewayNotes {
 }
 
 /// Sends what notes name, a few look-ups at a time: writers wait for the lock.
-async fn tell<W: AsyncWrite + Unpin>(house: &House, sink: &mut Sink<W>, sent: &mut Sent, notes: GatewayNotes) -> std::io::Result<()> {
+async fn tell<W: AsyncWrite + Unpin>(
+    house: &House,
+    sink: &mut Sink<W>,
+    sent: &mut Sent,
+    notes: GatewayNotes,
+) -> std::io::Result<()> {
     for (revision, decided_us, ordered_us) in notes.progress {
         sink.put(&Route::Progress { revision, decided_us, ordered_us }).await?;
     }

@@ -31,11 +31,8 @@ pub(super) fn create(
     core.world.sandboxes.find(key)?;
     let template = core.index.template(key.revision)?;
     let own = core.is_own_pod(key.revision);
-    let (pod_name, uid) = if own {
-        (template.prefix.clone(), template.owner_uid)
-    } else {
-        (template.pod_name(key.seq), template.pod_uid(key.seq))
-    };
+    let (pod_name, uid) =
+        if own { (template.prefix.clone(), template.owner_uid) } else { (template.pod_name(key.seq), template.pod_uid(key.seq)) };
     let create = wire::Create { key, generation, slot, name: pod_name, uid: name::uid_text(uid), decided_ms };
     let sent = (!known).then(|| wire::Template {
         revision: key.revision,
@@ -49,7 +46,8 @@ pub(super) fn create(
 fn material(house: &House, core: &Core, template: &Template) -> Material {
     let (config_maps, secrets) = references(&template.pod);
     let namespace = &template.namespace;
-    let table = |resource, name: &str| core.world.documents.get(resource, &format!("{namespace}/{name}")).map(|d| unpack(&d.body));
+    let table =
+        |resource, name: &str| core.world.documents.get(resource, &format!("{namespace}/{name}")).map(|d| unpack(&d.body));
     let entries = |object: &Value, field: &str, encoded: bool| -> Vec<(String, Vec<u8>)> {
         let map = object.get(field).and_then(Value::as_object);
         map.into_iter()
@@ -66,7 +64,8 @@ fn material(house: &House, core: &Core, template: &Template) -> Material {
         all.extend(entries(&object, "binaryData", true));
         Some((name, all))
     });
-    let secrets = secrets.into_iter().filter_map(|name| Some((name.clone(), entries(&table(ids::SECRETS, &name)?, "data", true))));
+    let secrets =
+        secrets.into_iter().filter_map(|name| Some((name.clone(), entries(&table(ids::SECRETS, &name)?, "data", true))));
     Material {
         config_maps: config_maps.collect(),
         secrets: secrets.collect(),
@@ -125,7 +124,8 @@ fn service_env(core: &Core, template: &Template) -> Vec<(String, String)> {
     let master = core.world.documents.table(ids::SERVICES).get_key_value("default/kubernetes");
     for (key, document) in own.into_iter().flatten().chain(master.filter(|_| !links || template.namespace != "default")) {
         let service = unpack(&document.body);
-        let Some(address) = service.pointer("/spec/clusterIP").and_then(Value::as_str).filter(|a| *a != "None" && !a.is_empty()) else {
+        let Some(address) = service.pointer("/spec/clusterIP").and_then(Value::as_str).filter(|a| *a != "None" && !a.is_empty())
+        else {
             continue;
         };
         let name = key.rsplit('/').next().unwrap_or_default().to_uppercase().replace('-', "_");
@@ -144,7 +144,8 @@ pub(super) fn service_rule(core: &Core, key: &str) -> Option<ServiceRule> {
     let address: std::net::Ipv4Addr = service.pointer("/spec/clusterIP").and_then(Value::as_str)?.parse().ok()?;
     let all = members(core, key);
     let list = service.pointer("/spec/ports").and_then(Value::as_array).cloned().unwrap_or_default();
-    let number = |port: &Value, field: &str| port.get(field).and_then(Value::as_u64).and_then(|n| u16::try_from(n).ok()).unwrap_or(0);
+    let number =
+        |port: &Value, field: &str| port.get(field).and_then(Value::as_u64).and_then(|n| u16::try_from(n).ok()).unwrap_or(0);
     let ports = list.iter().map(|port| ServicePort {
         port: number(port, "port"),
         node_port: number(port, "nodePort"),

@@ -132,7 +132,8 @@ impl Agents {
                     if !deletes.is_empty() {
                         sink.put(&wire::Order::Delete(std::mem::take(&mut deletes))).await?;
                     }
-                    let Some((create, template)) = material::create(house, key, generation, slot, decided_ms, known.contains(&key.revision))
+                    let Some((create, template)) =
+                        material::create(house, key, generation, slot, decided_ms, known.contains(&key.revision))
                     else {
                         continue;
                     };

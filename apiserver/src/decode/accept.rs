@@ -131,7 +131,8 @@ mod tests {
 
     #[test]
     fn the_first_clause_that_can_be_satisfied_wins() {
-        let kubectl = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json";
+        let kubectl =
+            "application/json;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json";
         let form = Form::negotiate(Some(kubectl), false, true, false).unwrap();
         assert_eq!(form.shape, Shape::Table("v1"));
         assert_eq!(Form::negotiate(Some(kubectl), false, false, false).unwrap(), Form::JSON);

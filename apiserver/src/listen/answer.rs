@@ -5,7 +5,12 @@ use axum::body::Body;
 use http::{HeaderValue, Response, header};
 
 /// Puts an answer into its final form.
-pub(super) fn finish(result: Outcome<Response<Body>>, warnings: &[String], audit: Option<HeaderValue>, head: bool) -> Response<Body> {
+pub(super) fn finish(
+    result: Outcome<Response<Body>>,
+    warnings: &[String],
+    audit: Option<HeaderValue>,
+    head: bool,
+) -> Response<Body> {
     let mut response = result.unwrap_or_else(|refusal| refused(&refusal));
     let headers = response.headers_mut();
     for warning in warnings {

@@ -61,7 +61,8 @@ async fn connection(house: Arc<House>, seats: Arc<Seats>, tls: TlsAcceptor, stre
     let handshake = tokio::time::timeout(Duration::from_secs(HANDSHAKE_SECONDS_MAX), tls.accept(stream)).await;
     let Ok(Ok(stream)) = handshake else { return };
     let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
-    let certificate = certificate.and_then(|der| skiff_access::user_of_certificate(der)).map(skiff_access::User::with_authenticated_group);
+    let certificate =
+        certificate.and_then(|der| skiff_access::user_of_certificate(der)).map(skiff_access::User::with_authenticated_group);
     let peer = Arc::new(Peer { certificate, address: Some(address) });
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let (house, seats, peer) = (house.clone(), seats.clone(), peer.clone());

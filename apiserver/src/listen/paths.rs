@@ -41,7 +41,9 @@ pub async fn serve(house: &Arc<House>, user: &User, path: &str, request: Request
             Some(form) => cached(&request, form.content_type(), &discovery::aggregated_groups(form, extra)),
             None => respond(Reply::json(200, &discovery::group_list(extra))),
         },
-        _ if trimmed.starts_with("/healthz/") || trimmed.starts_with("/livez/") || trimmed.starts_with("/readyz/") => health(trimmed, &request),
+        _ if trimmed.starts_with("/healthz/") || trimmed.starts_with("/livez/") || trimmed.starts_with("/readyz/") => {
+            health(trimmed, &request)
+        }
         _ if trimmed.starts_with("/openapi/") => house.documents.serve(house, trimmed, &request),
         _ => {
             let found = match trimmed.split('/').collect::<Vec<_>>().as_slice() {
@@ -108,7 +110,10 @@ fn version() -> serde_json::Value {
 pub fn agent(house: &Arc<House>, user: &User, path: &str, mut request: Request<Body>) -> Outcome<Response<Body>> {
     let wire_version = request.headers().get("skiff-wire").and_then(|v| v.to_str().ok()).unwrap_or_default();
     if wire_version != wire::WIRE_VERSION.to_string() {
-        return Err(Refusal::bad_request(format!("this server speaks wire version {}, not {wire_version:?}", wire::WIRE_VERSION)));
+        return Err(Refusal::bad_request(format!(
+            "this server speaks wire version {}, not {wire_version:?}",
+            wire::WIRE_VERSION
+        )));
     }
     let named = |prefix: &str, group: &str| user.name.strip_prefix(prefix).filter(|_| user.in_group(group)).map(str::to_owned);
     let refused = || Refusal::new(403, "Forbidden", format!("User {:?} is no agent", user.name));

@@ -33,7 +33,8 @@ impl Certificates {
             .allow_unauthenticated()
             .build()
             .context("client certificates")?;
-        let chain = CertificateDer::pem_slice_iter(&self.cert_pem).collect::<Result<Vec<_>, _>>().context("serving certificate")?;
+        let chain =
+            CertificateDer::pem_slice_iter(&self.cert_pem).collect::<Result<Vec<_>, _>>().context("serving certificate")?;
         let key = PrivateKeyDer::from_pem_slice(&self.key_pem).context("serving key")?;
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()

@@ -100,11 +100,8 @@ fn of_said(core: &Core, said: &Said) -> Option<Happened> {
 fn of_pod(core: &Core, key: SandboxKey) -> Option<Happened> {
     let template = core.index.template(key.revision)?;
     let own = core.is_own_pod(key.revision);
-    let (name, uid) = if own {
-        (template.prefix.clone(), template.owner_uid)
-    } else {
-        (template.pod_name(key.seq), template.pod_uid(key.seq))
-    };
+    let (name, uid) =
+        if own { (template.prefix.clone(), template.owner_uid) } else { (template.pod_name(key.seq), template.pod_uid(key.seq)) };
     Some(Happened {
         kind: "Pod",
         api_version: "v1",
@@ -149,7 +146,16 @@ pub fn of_cold(house: &House, key: SandboxKey, stages_us: &[(String, u32)]) {
         let uid = core.world.documents.get(ids::REVISIONS, &revision)?.uid;
         let stages: Vec<String> = stages_us.iter().map(|(stage, us)| format!("{stage} {:.1} ms", f64::from(*us) / 1e3)).collect();
         let message = format!("Cold request served: {}", stages.join(", "));
-        Some(Happened { kind: "Revision", api_version: "serving.knative.dev/v1", name, uid, reason: "ColdStart", message, component: "skiff-gateway", ..of_pod(core, key)? })
+        Some(Happened {
+            kind: "Revision",
+            api_version: "serving.knative.dev/v1",
+            name,
+            uid,
+            reason: "ColdStart",
+            message,
+            component: "skiff-gateway",
+            ..of_pod(core, key)?
+        })
     };
     let happened = of(&house.store.read());
     record(house, happened.into_iter().collect());
@@ -192,7 +198,9 @@ fn trouble(container: &ContainerReport) -> Option<(&'static str, String)> {
     match reason.as_str() {
         "ErrImagePull" => Some(("Failed", format!("Failed to pull image {:?}: {message}", container.image))),
         "ImagePullBackOff" | "CrashLoopBackOff" => Some(("BackOff", message.clone())),
-        "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" | "ErrImageNeverPull" => Some(("Failed", format!("Error: {message}"))),
+        "CreateContainerConfigError" | "CreateContainerError" | "RunContainerError" | "ErrImageNeverPull" => {
+            Some(("Failed", format!("Error: {message}")))
+        }
         _ => None,
     }
 }
@@ -208,7 +216,8 @@ fn admitted(now_s: u64) -> bool {
 
 fn record(house: &House, happened: Vec<Happened>) {
     let now_ms = clock::now_ms();
-    let writes: Vec<Write> = happened.into_iter().filter(|_| admitted(now_ms / 1000)).map(|event| write(house, event, now_ms)).collect();
+    let writes: Vec<Write> =
+        happened.into_iter().filter(|_| admitted(now_ms / 1000)).map(|event| write(house, event, now_ms)).collect();
     if !writes.is_empty() {
         // Events expect nothing, so nothing can clash.
         let _ = house.store.commit_ephemeral(&Transaction { writes });
@@ -225,7 +234,10 @@ fn write(house: &House, event: Happened, now_ms: u64) -> Write {
     let before = house.store.read().world.documents.get(ids::EVENTS, &key).map(|d| crate::store::body::unpack(&d.body));
     let count = before.as_ref().and_then(|b| b.get("count")).and_then(Value::as_i64).unwrap_or(0) + 1;
     let first = before.as_ref().and_then(|b| b.get("firstTimestamp").cloned()).unwrap_or_else(|| now.clone().into());
-    let uid = before.as_ref().and_then(|b| b.pointer("/metadata/uid").cloned()).unwrap_or_else(|| name::uid_text(name::new_uid()).into());
+    let uid = before
+        .as_ref()
+        .and_then(|b| b.pointer("/metadata/uid").cloned())
+        .unwrap_or_else(|| name::uid_text(name::new_uid()).into());
     let mut involved = json!({"kind": event.kind, "namespace": namespace, "name": event.name, "uid": name::uid_text(event.uid),
         "apiVersion": event.api_version});
     if let Some(path) = event.field_path {

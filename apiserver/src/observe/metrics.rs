@@ -28,7 +28,8 @@ impl Metrics {
         let requests = IntCounterVec::new(Opts::new("apiserver_request_total", "Requests by verb and code."), &["verb", "code"])?;
         let buckets = prometheus::exponential_buckets(0.0005, 2.0, 16)?;
         let durations = HistogramVec::new(
-            HistogramOpts::new("apiserver_request_duration_seconds", "Time of requests, watches excluded.").buckets(buckets.clone()),
+            HistogramOpts::new("apiserver_request_duration_seconds", "Time of requests, watches excluded.")
+                .buckets(buckets.clone()),
             &["verb"],
         )?;
         let watches = IntCounter::new("skiff_watches_total", "Watches begun.")?;

@@ -7,8 +7,8 @@ use crate::verbs::house::House;
 use axum::body::Body;
 use http::{Request, Response, header};
 use parking_lot::Mutex;
-use skiff_schema::openapi::{self, ResourceDoc, SubresourceDoc};
 use skiff_schema::Gvk;
+use skiff_schema::openapi::{self, ResourceDoc, SubresourceDoc};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -57,7 +57,11 @@ impl Documents {
                 let exact = query.get("hash") == Some(hash);
                 if query.get("hash").is_some() && !exact {
                     let place = format!("/openapi/v3/{name}?hash={hash}");
-                    return Response::builder().status(301).header(header::LOCATION, place).body(Body::empty()).map_err(Refusal::internal);
+                    return Response::builder()
+                        .status(301)
+                        .header(header::LOCATION, place)
+                        .body(Body::empty())
+                        .map_err(Refusal::internal);
                 }
                 document(body.clone(), "application/json", Some(hash), exact)
             }

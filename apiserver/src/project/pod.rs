@@ -94,7 +94,12 @@ pub fn status(faces: &[Face], qos: &str, host_network: bool, at: &SandboxAt, hos
     if host.is_some() {
         let unready = (not_ready_reason, if ended { "" } else { message.as_str() });
         conditions.push(condition("PodReadyToStartContainers", started || sandbox.phase() == Phase::Stopping, &changed, None));
-        conditions.push(condition("Initialized", initialized(faces, reports, started), &created, Some(("ContainersNotInitialized", ""))));
+        conditions.push(condition(
+            "Initialized",
+            initialized(faces, reports, started),
+            &created,
+            Some(("ContainersNotInitialized", "")),
+        ));
         let unknown = sandbox.phase() == Phase::Lost;
         conditions.push(condition("Ready", ready && !unknown, &changed, Some(unready)));
         conditions.push(condition("ContainersReady", ready, &changed, Some(unready)));
@@ -129,7 +134,9 @@ pub fn status(faces: &[Face], qos: &str, host_network: bool, at: &SandboxAt, hos
 fn phase(phase: Phase, was_ready: bool, reports: &[ContainerReport]) -> &'static str {
     match phase {
         Phase::Pending | Phase::Creating => {
-            let any_started = reports.iter().any(|r| !r.init && !matches!(r.state, ContainerState::Waiting { .. }) || !r.init && r.last.is_some());
+            let any_started = reports
+                .iter()
+                .any(|r| !r.init && !matches!(r.state, ContainerState::Waiting { .. }) || !r.init && r.last.is_some());
             if any_started { "Running" } else { "Pending" }
         }
         Phase::Running | Phase::Ready | Phase::Lost => "Running",
@@ -170,7 +177,9 @@ fn container(face: &Face, reports: &[ContainerReport], phase: Phase, ready: bool
             let waiting = if face.init { "PodInitializing" } else { "ContainerCreating" };
             out["state"] = match (started, face.init) {
                 (true, false) => json!({"running": {"startedAt": changed}}),
-                (true, true) => json!({"terminated": {"exitCode": 0, "reason": "Completed", "startedAt": changed, "finishedAt": changed}}),
+                (true, true) => {
+                    json!({"terminated": {"exitCode": 0, "reason": "Completed", "startedAt": changed, "finishedAt": changed}})
+                }
                 (false, _) => json!({"waiting": {"reason": waiting}}),
             };
             out["lastState"] = json!({});

@@ -30,10 +30,8 @@ pub struct Compacted;
 /// Kinds whose `status` is made from records and therefore never stored.
 #[must_use]
 pub fn status_from_records(resource: ResourceId) -> bool {
-    matches!(
-        resource,
-        ids::DEPLOYMENTS | ids::REPLICA_SETS | ids::REPLICATION_CONTROLLERS | ids::NODES
-    ) || knative::is_shown(resource)
+    matches!(resource, ids::DEPLOYMENTS | ids::REPLICA_SETS | ids::REPLICATION_CONTROLLERS | ids::NODES)
+        || knative::is_shown(resource)
 }
 
 impl Core {

@@ -80,8 +80,11 @@ impl Template {
         let mut pod = Value::Object(Map::new());
         let mut meta = template.get("metadata").and_then(Value::as_object).cloned().unwrap_or_default();
         meta.retain(|key, _| matches!(key.as_str(), "labels" | "annotations" | "finalizers"));
-        meta.insert("ownerReferences".into(), serde_json::json!([{"apiVersion": owner.api_version, "kind": owner.kind,
-            "name": owner.name, "uid": name::uid_text(owner.uid), "controller": true, "blockOwnerDeletion": true}]));
+        meta.insert(
+            "ownerReferences".into(),
+            serde_json::json!([{"apiVersion": owner.api_version, "kind": owner.kind,
+            "name": owner.name, "uid": name::uid_text(owner.uid), "controller": true, "blockOwnerDeletion": true}]),
+        );
         meta.insert("namespace".into(), namespace.into());
         meta.insert("generateName".into(), format!("{prefix}-").into());
         pod["metadata"] = Value::Object(meta);

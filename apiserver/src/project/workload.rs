@@ -61,7 +61,11 @@ fn conditions(function: &Function, current: &str) -> Value {
     };
     let progressing = condition("Progressing", status, function.progress_moved_s, function.progress_since_s, reason, message);
     // Upstream's order: the condition that changed first stands first.
-    if function.progress == Progress::Done && function.available { json!([available, progressing]) } else { json!([progressing, available]) }
+    if function.progress == Progress::Done && function.available {
+        json!([available, progressing])
+    } else {
+        json!([progressing, available])
+    }
 }
 
 /// `status` of a ReplicaSet or ReplicationController.

@@ -21,7 +21,13 @@ impl Core {
     /// All documents, at the start: owners before what they own.
     pub(super) fn flatten_all(&mut self, turn: &mut Turn) {
         for resource in [
-            ids::NODES, ids::SERVICES, ids::DEPLOYMENTS, ids::REPLICA_SETS, ids::REPLICATION_CONTROLLERS, ids::REVISIONS, ids::PODS,
+            ids::NODES,
+            ids::SERVICES,
+            ids::DEPLOYMENTS,
+            ids::REPLICA_SETS,
+            ids::REPLICATION_CONTROLLERS,
+            ids::REVISIONS,
+            ids::PODS,
         ] {
             let all: Vec<(Box<str>, Arc<Document>)> =
                 self.world.documents.table(resource).iter().map(|(k, d)| (k.clone(), d.clone())).collect();
@@ -67,7 +73,9 @@ impl Core {
             ids::NODES => self.flatten_node(turn, key, document),
             ids::SERVICES => self.flatten_service(key, document),
             ids::REVISIONS => self.flatten_revision(turn, key, document),
-            ids::CONFIG_MAPS if crate::project::knative::is_config(resource, key) => crate::project::knative::plan_revisions(self, turn),
+            ids::CONFIG_MAPS if crate::project::knative::is_config(resource, key) => {
+                crate::project::knative::plan_revisions(self, turn)
+            }
             _ => {}
         }
     }
@@ -254,7 +262,11 @@ fn shape_of(pod: &Value, replaced: bool) -> Shape {
         let text = ["requests", "limits"].iter().find_map(|k| resources?.get(k)?.get(name)?.as_str());
         let Some(quantity) = text.and_then(|t| t.parse::<Quantity>().ok()) else { return 0 };
         let milli = quantity.milli().max(0);
-        if unit == 1 { u64::try_from(milli).unwrap_or(u64::MAX) } else { u64::try_from(milli / 1000).unwrap_or(u64::MAX).div_ceil(unit) }
+        if unit == 1 {
+            u64::try_from(milli).unwrap_or(u64::MAX)
+        } else {
+            u64::try_from(milli / 1000).unwrap_or(u64::MAX).div_ceil(unit)
+        }
     };
     let sum = |name: &str, unit: u64| -> u32 {
         let of = |field: &str| pod.pointer(&format!("/spec/{field}")).and_then(Value::as_array).cloned().unwrap_or_default();

@@ -144,7 +144,8 @@ impl Index {
 
     fn match_services(&self, template: &Template) -> Arc<[Box<str>]> {
         let namespace = format!("{}/", template.namespace);
-        let selects = |s: &Selection| !s.selector.is_empty() && s.selector.iter().all(|(k, v)| template.label(k) == Some(v.as_str()));
+        let selects =
+            |s: &Selection| !s.selector.is_empty() && s.selector.iter().all(|(k, v)| template.label(k) == Some(v.as_str()));
         self.services
             .range::<str, _>((std::ops::Bound::Included(namespace.as_str()), std::ops::Bound::Unbounded))
             .take_while(|(key, _)| key.starts_with(&namespace))

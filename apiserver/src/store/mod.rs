@@ -10,7 +10,7 @@ mod index;
 mod propose;
 mod snapshot;
 
-pub use self::core::{Change, Core, Forms, View, JOURNAL_ENTRIES_MAX};
+pub use self::core::{Change, Core, Forms, JOURNAL_ENTRIES_MAX, View};
 pub use flatten::{HASH_LABEL, is_deleting, template_hash};
 pub use index::Index;
 pub use propose::Committed;
@@ -141,7 +141,11 @@ impl Store {
             let mut all: Vec<(u64, &str)> = table.iter().map(|(k, d)| (d.version, &**k)).collect();
             all.sort_unstable();
             let surplus = all.len().saturating_sub(documents_max);
-            all.iter().enumerate().filter(|(i, (v, _))| *i < surplus || *v < older_than).map(|(_, (_, k))| (*k).to_owned()).collect()
+            all.iter()
+                .enumerate()
+                .filter(|(i, (v, _))| *i < surplus || *v < older_than)
+                .map(|(_, (_, k))| (*k).to_owned())
+                .collect()
         };
         if doomed.is_empty() {
             return;

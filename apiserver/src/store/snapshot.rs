@@ -22,8 +22,7 @@ pub(super) fn take(core: &Core) -> Vec<u8> {
         }
         documents.extend(table.iter().map(|(key, document)| (resource, key.to_string(), document.clone())));
     }
-    let snapshot =
-        Snapshot { version: core.world.version, ceiling: core.ceiling, serial: core.world.last_serial(), documents };
+    let snapshot = Snapshot { version: core.world.version, ceiling: core.ceiling, serial: core.world.last_serial(), documents };
     postcard::to_allocvec(&snapshot).unwrap_or_default()
 }
 

@@ -83,7 +83,12 @@ fn deployment(house: &House, old: Option<&Value>, new: &Value, transaction: &mut
     }
     let set = replica_set(new, found.map(|(_, set)| set), &set_key, &hash, revision);
     if found.is_none_or(|(_, before)| *before != set) {
-        transaction.writes.push(Write { resource: ids::REPLICA_SETS, key: set_key.clone(), expect: Expect::Any, put: Some(put(ids::REPLICA_SETS, &set)) });
+        transaction.writes.push(Write {
+            resource: ids::REPLICA_SETS,
+            key: set_key.clone(),
+            expect: Expect::Any,
+            put: Some(put(ids::REPLICA_SETS, &set)),
+        });
     }
     trim_history(new, &sets, &set_key, transaction);
     let shown = old.and_then(|o| o.pointer("/metadata/annotations")).and_then(|a| a.get(REVISION)).and_then(Value::as_str);

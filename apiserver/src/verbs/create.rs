@@ -48,7 +48,9 @@ pub(super) fn place(ask: &Ask, object: &mut Value) -> Outcome<()> {
     let sent = meta.get("namespace").and_then(Value::as_str).unwrap_or_default().to_owned();
     if namespaced {
         if !sent.is_empty() && sent != ask.address.namespace {
-            return Err(Refusal::bad_request("the namespace of the provided object does not match the namespace sent on the request"));
+            return Err(Refusal::bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request",
+            ));
         }
         meta.insert("namespace".into(), ask.address.namespace.clone().into());
     }
@@ -77,7 +79,13 @@ pub async fn insert(house: &House, ask: &Ask, mut object: Value, dry: bool, orig
     if let Some(subject) = write::subject(kind).filter(|_| origin != Origin::Apply) {
         let manager = ask.field_manager();
         let api_version = kind.resource.api_version();
-        let write = Write { field_manager: &manager, api_version: &api_version, subresource: "", now: &now, reset: write::main_reset(kind) };
+        let write = Write {
+            field_manager: &manager,
+            api_version: &api_version,
+            subresource: "",
+            now: &now,
+            reset: write::main_reset(kind),
+        };
         track_update(subject, &write, None, &mut object);
     }
     (kind.strategy.prepare_create)(&mut object);

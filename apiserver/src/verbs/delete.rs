@@ -99,7 +99,8 @@ pub async fn delete(house: &Arc<House>, ask: &Ask, body: &[u8]) -> Outcome<Reply
 }
 
 fn check_protected(ask: &Ask) -> Outcome<()> {
-    let protected = ask.kind.id == ids::NAMESPACES && matches!(ask.address.name.as_str(), "default" | "kube-system" | "kube-public");
+    let protected =
+        ask.kind.id == ids::NAMESPACES && matches!(ask.address.name.as_str(), "default" | "kube-system" | "kube-public");
     if protected { Err(Refusal::forbidden(&ask.about(), "this namespace may not be deleted")) } else { Ok(()) }
 }
 
@@ -110,13 +111,18 @@ fn check_preconditions(ask: &Ask, options: &Options, found: &Live) -> Outcome<()
     if let Some(uid) = options.uid.as_deref().filter(|uid| *uid != there) {
         return Err(Refusal::conflict(
             &about,
-            format!("the UID in the precondition ({uid}) does not match the UID in record ({there}). The object might have been deleted and then recreated"),
+            format!(
+                "the UID in the precondition ({uid}) does not match the UID in record ({there}). The object might have been deleted and then recreated"
+            ),
         ));
     }
     if let Some(version) = options.version.as_deref().filter(|v| *v != found.shown.version.to_string()) {
         return Err(Refusal::conflict(
             &about,
-            format!("the ResourceVersion in the precondition ({version}) does not match the ResourceVersion in record ({}). The object might have been modified", found.shown.version),
+            format!(
+                "the ResourceVersion in the precondition ({version}) does not match the ResourceVersion in record ({}). The object might have been modified",
+                found.shown.version
+            ),
         ));
     }
     Ok(())
@@ -152,7 +158,8 @@ async fn remove(house: &Arc<House>, ask: &Ask, options: &Options, found: &Live) 
         }));
     }
     if is_deleting(&found.value) {
-        let shorter = found.value.pointer("/metadata/deletionGracePeriodSeconds").and_then(Value::as_i64).is_some_and(|g| g > grace_s);
+        let shorter =
+            found.value.pointer("/metadata/deletionGracePeriodSeconds").and_then(Value::as_i64).is_some_and(|g| g > grace_s);
         if !shorter {
             return Ok(Some((false, found.shown.clone())));
         }
@@ -216,8 +223,17 @@ fn marked(kind: &Kind, found: &Live, grace_s: i64, version: u64) -> Shown {
 fn answers_with_object(kind: &Kind) -> bool {
     matches!(
         (kind.group(), kind.kind()),
-        ("", "Pod" | "Service" | "Namespace" | "ServiceAccount" | "PersistentVolume" | "PersistentVolumeClaim" | "PodTemplate" | "ResourceQuota")
-            | ("storage.k8s.io" | "resource.k8s.io", _)
+        (
+            "",
+            "Pod"
+                | "Service"
+                | "Namespace"
+                | "ServiceAccount"
+                | "PersistentVolume"
+                | "PersistentVolumeClaim"
+                | "PodTemplate"
+                | "ResourceQuota"
+        ) | ("storage.k8s.io" | "resource.k8s.io", _)
             | ("serving.knative.dev", "Route" | "DomainMapping")
     )
 }

@@ -29,7 +29,13 @@ fn row_of(house: &House, ask: &Ask) -> Option<Row> {
 /// # Errors
 /// 422/501 naming what can't be kept.
 pub async fn edit(house: &House, ask: &Ask, live: &Live, new: &Value) -> Outcome<Shown> {
-    let refuse = |what: &str| Refusal::new(422, "Invalid", format!("{what} of {} {:?} is derived and can't be changed by hand", ask.kind.resource.plural, ask.address.name));
+    let refuse = |what: &str| {
+        Refusal::new(
+            422,
+            "Invalid",
+            format!("{what} of {} {:?} is derived and can't be changed by hand", ask.kind.resource.plural, ask.address.name),
+        )
+    };
     if ask.kind.id != ids::PODS {
         return Err(refuse("the content"));
     }
@@ -71,9 +77,11 @@ pub fn delete(house: &House, ask: &Ask, found: &Live, grace_s: Option<i64>, dry:
         return Ok((false, found.shown.clone()));
     }
     let Some(row) = row_of(house, ask) else { return Err(Refusal::not_found(&ask.about())) };
-    house.store.turn(|world, turn| {
-        if grace_s == 0 { world.forget_sandbox(turn, row) } else { world.stop_sandbox(turn, row, grace_s) }
-    });
+    house.store.turn(
+        |world, turn| {
+            if grace_s == 0 { world.forget_sandbox(turn, row) } else { world.stop_sandbox(turn, row, grace_s) }
+        },
+    );
     match house.find(&ask.kind, &ask.address.key()) {
         Some(shown) => Ok((false, shown)),
         None => Ok((true, found.shown.clone())),

@@ -22,9 +22,14 @@ pub fn object(ask: &Ask, body: &[u8], validation: FieldValidation) -> Outcome<Va
 
 fn parse(ask: &Ask, media: Media, body: &[u8]) -> Outcome<Value> {
     let kind = ask.kind.kind();
-    let shown = || if body.is_empty() { "<empty>".to_owned() } else { String::from_utf8_lossy(&body[..body.len().min(1024)]).into_owned() };
+    let shown = || {
+        if body.is_empty() { "<empty>".to_owned() } else { String::from_utf8_lossy(&body[..body.len().min(1024)]).into_owned() }
+    };
     let unrecognized = |why: &str| {
-        Refusal::bad_request(format!("the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; json parse error: {why} ({})", shown()))
+        Refusal::bad_request(format!(
+            "the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; json parse error: {why} ({})",
+            shown()
+        ))
     };
     match media {
         Media::Json => bytes::json(body).map_err(|e| unrecognized(&e.message)),
@@ -44,13 +49,17 @@ fn type_of(ask: &Ask, value: &mut Value) -> Outcome<()> {
             "the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; json parse error: json: cannot unmarshal {what} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}"
         )));
     };
-    let text = |map: &serde_json::Map<String, Value>, key: &str| map.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text =
+        |map: &serde_json::Map<String, Value>, key: &str| map.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (kind, version) = (text(map, "kind"), text(map, "apiVersion"));
     let kind = if kind.is_empty() { r.kind.to_string() } else { kind };
     let version = if version.is_empty() { want.clone() } else { version };
     if r.custom && (kind != *r.kind || version != want) {
         if kind != *r.kind {
-            return Err(Refusal::bad_request(format!("the kind in the data ({kind}) does not match the expected kind ({})", r.kind)));
+            return Err(Refusal::bad_request(format!(
+                "the kind in the data ({kind}) does not match the expected kind ({})",
+                r.kind
+            )));
         }
         return Err(Refusal::bad_request(format!(
             "the API version in the data ({version}) does not match the expected API version ({want})"
@@ -63,7 +72,9 @@ fn type_of(ask: &Ask, value: &mut Value) -> Outcome<()> {
             let package = if r.group.is_empty() { "core" } else { r.group.split('.').next().unwrap_or_default() };
             format!("converting ({}.{kind}) to ({package}.{}): unknown conversion", go_package(&version), r.kind)
         } else {
-            format!("no kind {kind:?} is registered for version {version:?} in scheme \"k8s.io/apimachinery/pkg/runtime/scheme.go:110\"")
+            format!(
+                "no kind {kind:?} is registered for version {version:?} in scheme \"k8s.io/apimachinery/pkg/runtime/scheme.go:110\""
+            )
         };
         let short = if known { short } else { version.as_str() };
         return Err(Refusal::bad_request(check_text(&kind, short, &r.kind, &why)));
@@ -98,7 +109,8 @@ pub fn typed(ask: &Ask, kind: &Kind, value: &mut Value, raw: Option<&[u8]>, vali
     let problems: Vec<String> = match raw {
         Some(raw) if validation != FieldValidation::Ignore => {
             let found = skiff_schema::check::strict_problems(schema, root, raw);
-            check::admit_built_in(schema, root, name, value).map_err(|e| Refusal::bad_request(e.cannot_be_handled(name, version)))?;
+            check::admit_built_in(schema, root, name, value)
+                .map_err(|e| Refusal::bad_request(e.cannot_be_handled(name, version)))?;
             found
         }
         _ => check::admit_built_in(schema, root, name, value)

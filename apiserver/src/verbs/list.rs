@@ -130,10 +130,16 @@ pub fn check_options(ask: &Ask, watch: bool) -> Outcome<()> {
     if watch {
         match initial {
             Some(_) if matching != "NotOlderThan" => {
-                errors.push(forbidden("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"));
+                errors.push(forbidden(
+                    "resourceVersionMatch",
+                    "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+                ));
             }
             None if !matching.is_empty() => {
-                errors.push(forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"));
+                errors.push(forbidden(
+                    "resourceVersionMatch",
+                    "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
+                ));
             }
             _ => {}
         }
@@ -143,7 +149,10 @@ pub fn check_options(ask: &Ask, watch: bool) -> Outcome<()> {
     } else {
         if !matching.is_empty() {
             if version.is_empty() {
-                errors.push(forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden unless resourceVersion is provided"));
+                errors.push(forbidden(
+                    "resourceVersionMatch",
+                    "resourceVersionMatch is forbidden unless resourceVersion is provided",
+                ));
             }
             if !query.text("continue").is_empty() {
                 errors.push(forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided"));
@@ -152,7 +161,10 @@ pub fn check_options(ask: &Ask, watch: bool) -> Outcome<()> {
                 errors.push(FieldError::not_supported("resourceVersionMatch", matching, &["Exact", "NotOlderThan", ""]));
             }
             if matching == "Exact" && version == "0" {
-                errors.push(forbidden("resourceVersionMatch", "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\""));
+                errors.push(forbidden(
+                    "resourceVersionMatch",
+                    "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"",
+                ));
             }
         }
         if initial.is_some() {
@@ -177,7 +189,8 @@ async fn page(house: &House, ask: &Ask) -> Outcome<Page> {
     }
     let version = parse_version(asked, false)?;
     wait_for(house, version).await?;
-    let exact = query.text("resourceVersionMatch") == "Exact" || version > 0 && limit > 0 && query.text("resourceVersionMatch").is_empty();
+    let exact = query.text("resourceVersionMatch") == "Exact"
+        || version > 0 && limit > 0 && query.text("resourceVersionMatch").is_empty();
     // Version 0 means "whatever the cache has", which upstream answers whole.
     let limit = if asked == "0" { 0 } else { limit };
     Ok(Page { version: exact.then_some(version), start: String::new(), limit })

@@ -74,7 +74,10 @@ async fn pass(house: &House, namespace: &str) -> Outcome<bool> {
     }
     let document = house.store.read().world.documents.get(ids::NAMESPACES, namespace).cloned();
     let Some(document) = document else { return Ok(true) };
-    let held = unpack(&document.body).pointer("/spec/finalizers").and_then(Value::as_array).is_some_and(|list| list.iter().any(|f| f != "kubernetes"));
+    let held = unpack(&document.body)
+        .pointer("/spec/finalizers")
+        .and_then(Value::as_array)
+        .is_some_and(|list| list.iter().any(|f| f != "kubernetes"));
     if held {
         return Ok(false);
     }

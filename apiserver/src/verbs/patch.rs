@@ -58,7 +58,9 @@ impl Patch {
         };
         let force = ask.query.flag("force")?;
         let body = match kind {
-            PatchKind::Apply => bytes::yaml(body).map_err(|e| Refusal::bad_request(format!("error decoding YAML: {}", e.message)))?,
+            PatchKind::Apply => {
+                bytes::yaml(body).map_err(|e| Refusal::bad_request(format!("error decoding YAML: {}", e.message)))?
+            }
             _ => bytes::json(body)?,
         };
         Ok(Patch { kind, body, force })
@@ -87,7 +89,9 @@ impl Patch {
             })?,
             PatchKind::Merge => merge::apply(target, self.body.clone()).map_err(|e| Refusal::bad_request(e.to_string()))?,
             PatchKind::Strategic => {
-                let Some((schema, root)) = ask.kind.schema() else { return Err(Refusal::media_type("415: Unsupported Media Type")) };
+                let Some((schema, root)) = ask.kind.schema() else {
+                    return Err(Refusal::media_type("415: Unsupported Media Type"));
+                };
                 strategic::apply(schema, root, target, self.body.clone())
                     .map_err(|e| if e.code() == 400 { Refusal::bad_request(e.to_string()) } else { Refusal::internal(e) })?
             }
@@ -116,7 +120,8 @@ impl Patch {
         let api_version = ask.kind.resource.api_version();
         let now = clock::now_rfc3339();
         let reset = if ask.address.subresource == "status" { reset::SPEC } else { write::main_reset(&ask.kind) };
-        let write = Write { field_manager: &manager, api_version: &api_version, subresource: &ask.address.subresource, now: &now, reset };
+        let write =
+            Write { field_manager: &manager, api_version: &api_version, subresource: &ask.address.subresource, now: &now, reset };
         let gvk = Gvk::new(ask.kind.group(), &ask.kind.resource.version, ask.kind.kind());
         let result = apply::apply(subject, &write, &gvk, live, &self.body, self.force);
         let mut object = result.map_err(|error| refuse(ask, &error))?;

@@ -53,9 +53,16 @@ pub fn container(ask: &Ask, pod: &Value) -> Outcome<String> {
     let pod_name = &ask.address.name;
     if !asked.is_empty() {
         let known = containers.iter().chain(&init).chain(&debug).any(|c| c == asked);
-        return if known { Ok(asked.to_owned()) } else { Err(Refusal::bad_request(format!("container {asked} is not valid for pod {pod_name}"))) };
+        return if known {
+            Ok(asked.to_owned())
+        } else {
+            Err(Refusal::bad_request(format!("container {asked} is not valid for pod {pod_name}")))
+        };
     }
-    let default = pod.pointer("/metadata/annotations").and_then(|a| a.get("kubectl.kubernetes.io/default-container")).and_then(Value::as_str);
+    let default = pod
+        .pointer("/metadata/annotations")
+        .and_then(|a| a.get("kubectl.kubernetes.io/default-container"))
+        .and_then(Value::as_str);
     if let Some(default) = default.filter(|d| containers.iter().any(|c| c == d)) {
         return Ok(default.to_owned());
     }
@@ -63,7 +70,8 @@ pub fn container(ask: &Ask, pod: &Value) -> Outcome<String> {
         [] => Err(Refusal::bad_request(format!("pod {pod_name} does not have any containers"))),
         [only] => Ok(only.clone()),
         _ => {
-            let mut text = format!("a container name must be specified for pod {pod_name}, choose one of: [{}]", containers.join(" "));
+            let mut text =
+                format!("a container name must be specified for pod {pod_name}, choose one of: [{}]", containers.join(" "));
             if !init.is_empty() {
                 text.push_str(&format!(" or one of the init containers: [{}]", init.join(" ")));
             }
@@ -89,7 +97,9 @@ pub async fn log(house: &Arc<House>, ask: &Ask) -> Outcome<Response<Body>> {
     waiting(ask, &placed.pod, &container)?;
     let number = |name: &str| ask.query.number(name);
     let since_ns = match (number("sinceSeconds")?, ask.query.text("sinceTime")) {
-        (Some(seconds), _) => Some((crate::clock::now_ms().saturating_sub(u64::try_from(seconds).unwrap_or(0) * 1000)) * 1_000_000),
+        (Some(seconds), _) => {
+            Some((crate::clock::now_ms().saturating_sub(u64::try_from(seconds).unwrap_or(0) * 1000)) * 1_000_000)
+        }
         (None, "") => None,
         (None, text) => {
             let time: jiff::Timestamp = text.parse().map_err(|_| Refusal::bad_request(format!("parsing time {text:?}")))?;
@@ -129,7 +139,10 @@ fn waiting(ask: &Ask, pod: &Value, container: &str) -> Outcome<()> {
                 "ErrImagePull" | "ImagePullBackOff" | "ErrImageNeverPull" => "trying and failing to pull image".to_owned(),
                 other => other.to_owned(),
             };
-            Err(Refusal::bad_request(format!("container {container:?} in pod {:?} is waiting to start: {about}", ask.address.name)))
+            Err(Refusal::bad_request(format!(
+                "container {container:?} in pod {:?} is waiting to start: {about}",
+                ask.address.name
+            )))
         }
         _ => Ok(()),
     }

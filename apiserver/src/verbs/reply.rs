@@ -158,7 +158,8 @@ pub fn list(ask: &Ask, meta: &ListMeta, items: impl Iterator<Item = Shown>) -> O
         Shape::Partial(version) => {
             let items: Vec<Value> = items.map(|shown| partial(&shown, version)).collect();
             let api_version = format!("meta.k8s.io/{version}");
-            let list = json!({"kind": "PartialObjectMetadataList", "apiVersion": api_version, "metadata": meta.value(), "items": items});
+            let list =
+                json!({"kind": "PartialObjectMetadataList", "apiVersion": api_version, "metadata": meta.value(), "items": items});
             Ok(Reply::json(200, &list))
         }
         Shape::Object if ask.form.encoding == Encoding::Json && !ask.form.pretty => Ok(json_list(kind, meta, items)),
@@ -175,8 +176,12 @@ fn json_list(kind: &Kind, meta: &ListMeta, items: impl Iterator<Item = Shown>) -
     let mut out = Vec::with_capacity(4096);
     let api_version = kind.resource.api_version();
     out.extend_from_slice(
-        format!("{{\"kind\":\"{}\",\"apiVersion\":\"{api_version}\",\"metadata\":{},\"items\":[", kind.resource.list_kind, meta.value())
-            .as_bytes(),
+        format!(
+            "{{\"kind\":\"{}\",\"apiVersion\":\"{api_version}\",\"metadata\":{},\"items\":[",
+            kind.resource.list_kind,
+            meta.value()
+        )
+        .as_bytes(),
     );
     let typed = kind.resource.custom.then_some((kind.kind(), api_version.as_str()));
     for (i, shown) in items.enumerate() {

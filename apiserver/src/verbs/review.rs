@@ -42,7 +42,13 @@ pub fn create(house: &House, ask: &Ask, body: &[u8]) -> Outcome<Reply> {
         let manager = ask.field_manager();
         let api_version = ask.kind.resource.api_version();
         let now = crate::clock::now_rfc3339();
-        let write = skiff_patch::apply::Write { field_manager: &manager, api_version: &api_version, subresource: "", now: &now, reset: skiff_patch::apply::Reset::Nothing };
+        let write = skiff_patch::apply::Write {
+            field_manager: &manager,
+            api_version: &api_version,
+            subresource: "",
+            now: &now,
+            reset: skiff_patch::apply::Reset::Nothing,
+        };
         skiff_patch::apply::track_update(subject, &write, None, &mut object);
     }
     object["status"] = status;
@@ -70,8 +76,14 @@ fn access(house: &House, user: &User, spec: &Value) -> Value {
     let path = text(&other, "path");
     let on_path = other.is_object();
     let of = if on_path { &other } else { &resource };
-    let (verb, group, kind, sub, name, namespace) =
-        (text(of, "verb"), text(of, "group"), text(of, "resource"), text(of, "subresource"), text(of, "name"), text(of, "namespace"));
+    let (verb, group, kind, sub, name, namespace) = (
+        text(of, "verb"),
+        text(of, "group"),
+        text(of, "resource"),
+        text(of, "subresource"),
+        text(of, "name"),
+        text(of, "namespace"),
+    );
     let asked = Attributes {
         user,
         verb: &verb,

@@ -109,7 +109,13 @@ async fn store(house: &House, ask: &Ask, found: &Live, replicas: i64, dry: bool)
     let api_version = kind.resource.api_version();
     let now = clock::now_rfc3339();
     if let Some(subject) = write::subject(kind) {
-        let write = Write { field_manager: &manager, api_version: &api_version, subresource: "scale", now: &now, reset: write::main_reset(kind) };
+        let write = Write {
+            field_manager: &manager,
+            api_version: &api_version,
+            subresource: "scale",
+            now: &now,
+            reset: write::main_reset(kind),
+        };
         track_update(subject, &write, Some(&found.value), &mut new);
     }
     let generation = found.value.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or(0);

@@ -19,7 +19,13 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// Any refusal; the caller turns it into a Status.
-pub async fn serve(house: Arc<House>, user: User, mut address: Address, request: Request<Body>, warnings: &mut Vec<String>) -> Outcome<Response<Body>> {
+pub async fn serve(
+    house: Arc<House>,
+    user: User,
+    mut address: Address,
+    request: Request<Body>,
+    warnings: &mut Vec<String>,
+) -> Outcome<Response<Body>> {
     let query = Query::parse(request.uri().query().unwrap_or_default());
     let watching = address.watch_prefix || query.flag("watch")?;
     let get = matches!(*request.method(), Method::GET | Method::HEAD);
@@ -28,7 +34,11 @@ pub async fn serve(house: Arc<House>, user: User, mut address: Address, request:
     authorize::resource(&house, &user, verb, &address, field_name.as_deref())?;
     let kinds = house.registry.kinds();
     let Some(kind) = kinds.find(&address.group, &address.version, &address.resource).cloned() else {
-        return Err(if kinds.has_version(&address.group, &address.version) { Refusal::no_resource() } else { Refusal::no_path() });
+        return Err(if kinds.has_version(&address.group, &address.version) {
+            Refusal::no_resource()
+        } else {
+            Refusal::no_path()
+        });
     };
     drop(kinds);
     if !kind.resource.namespaced && !address.namespace.is_empty() {
@@ -59,7 +69,8 @@ pub async fn serve(house: Arc<House>, user: User, mut address: Address, request:
     if let Some(warning) = ask.kind.custom.as_ref().and_then(|version| version.warning.as_deref()) {
         ask.warn(warning);
     }
-    let result = if virtual_kind { reviews(&house, &ask, request).await } else { dispatch(&house, &ask, request, watching).await };
+    let result =
+        if virtual_kind { reviews(&house, &ask, request).await } else { dispatch(&house, &ask, request, watching).await };
     warnings.append(&mut ask.warnings.lock());
     result
 }

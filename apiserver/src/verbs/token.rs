@@ -42,7 +42,9 @@ pub fn issue(house: &House, namespace: &str, account: &str, uid: u128, audiences
 /// 404, 422.
 pub fn request(house: &House, ask: &Ask, body: &[u8]) -> Outcome<Reply> {
     let kinds = house.registry.kinds();
-    let kind = kinds.find("authentication.k8s.io", "v1", "tokenrequests").or_else(|| kinds.of_kind("authentication.k8s.io", "TokenRequest"));
+    let kind = kinds
+        .find("authentication.k8s.io", "v1", "tokenrequests")
+        .or_else(|| kinds.of_kind("authentication.k8s.io", "TokenRequest"));
     let media = crate::decode::bytes::media(ask.content_type.as_deref())?;
     let mut object = crate::decode::bytes::parse(media, body)?;
     if let Some(kind) = kind {
@@ -56,20 +58,30 @@ pub fn request(house: &House, ask: &Ask, body: &[u8]) -> Outcome<Reply> {
         errors.push(FieldError::invalid("spec.expirationSeconds", seconds, "may not specify a duration less than 10 minutes"));
     }
     if seconds > SECONDS_MAX {
-        errors.push(FieldError::invalid("spec.expirationSeconds", seconds, "may not specify a duration larger than 2^32 seconds"));
+        errors.push(FieldError::invalid(
+            "spec.expirationSeconds",
+            seconds,
+            "may not specify a duration larger than 2^32 seconds",
+        ));
     }
     if !errors.is_empty() {
         return Err(Refusal::invalid("authentication.k8s.io", "TokenRequest", "", &errors));
     }
-    let audiences: Vec<String> = object.pointer("/spec/audiences").and_then(Value::as_array).into_iter().flatten()
-        .filter_map(|a| a.as_str().map(str::to_owned)).collect();
+    let audiences: Vec<String> = object
+        .pointer("/spec/audiences")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(|a| a.as_str().map(str::to_owned))
+        .collect();
     let now_s = clock::now_ms() / 1000;
     let seconds = u64::try_from(seconds).unwrap_or(3600);
     let token = issue(house, &ask.address.namespace, &ask.address.name, account.uid, &audiences, now_s, seconds);
     let audiences = if audiences.is_empty() { vec![ISSUER.to_owned()] } else { audiences };
     object["kind"] = "TokenRequest".into();
     object["apiVersion"] = "authentication.k8s.io/v1".into();
-    object["metadata"] = json!({"name": ask.address.name, "namespace": ask.address.namespace, "creationTimestamp": clock::rfc3339(now_s)});
+    object["metadata"] =
+        json!({"name": ask.address.name, "namespace": ask.address.namespace, "creationTimestamp": clock::rfc3339(now_s)});
     object["spec"]["audiences"] = json!(audiences);
     object["spec"]["expirationSeconds"] = seconds.into();
     if object["spec"].get("boundObjectRef").is_none() {
@@ -83,7 +95,8 @@ pub fn request(house: &House, ask: &Ask, body: &[u8]) -> Outcome<Reply> {
 #[must_use]
 pub fn review(house: &House, spec: &Value) -> Value {
     let token = spec.get("token").and_then(Value::as_str).unwrap_or_default();
-    let asked: Vec<&str> = spec.get("audiences").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let asked: Vec<&str> =
+        spec.get("audiences").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     let audiences = if asked.is_empty() { vec![ISSUER] } else { asked };
     match token_user(house, token, &audiences) {
         Some((user, _)) => {

@@ -155,7 +155,10 @@ async fn absent(house: &House, ask: &Ask, change: &Change, dry: bool) -> Outcome
             check_name(ask, &mut object)?;
             place(ask, &mut object)?;
             if object.pointer("/metadata/uid").and_then(Value::as_str).is_some_and(|u| !u.is_empty()) {
-                return Err(Refusal::conflict(&ask.about(), "uid mismatch: the provided object specified uid, and no existing object was found"));
+                return Err(Refusal::conflict(
+                    &ask.about(),
+                    "uid mismatch: the provided object specified uid, and no existing object was found",
+                ));
             }
             let shown = insert(house, ask, object, dry, Origin::Apply).await?;
             reply::object(ask, 201, &shown)
@@ -209,7 +212,8 @@ fn prepare(house: &House, ask: &Ask, change: &Change, mut new: Value, live: &Liv
     if let (Some(subject), false) = (write::subject(kind), applied) {
         let manager = ask.field_manager();
         let api_version = kind.resource.api_version();
-        let write = Write { field_manager: &manager, api_version: &api_version, subresource: sub, now: &now, reset: part(sub, kind) };
+        let write =
+            Write { field_manager: &manager, api_version: &api_version, subresource: sub, now: &now, reset: part(sub, kind) };
         track_update(subject, &write, Some(&live.value), &mut new);
     }
     if sub.is_empty() {
@@ -250,7 +254,8 @@ fn confine(kind: &crate::registry::Kind, sub: &str, new: &mut Value, live: &Valu
     };
     match sub {
         "status" => {
-            let fields: Vec<String> = live.as_object().into_iter().chain(new.as_object()).flat_map(|m| m.keys().cloned()).collect();
+            let fields: Vec<String> =
+                live.as_object().into_iter().chain(new.as_object()).flat_map(|m| m.keys().cloned()).collect();
             for field in fields.iter().filter(|f| !matches!(f.as_str(), "status" | "metadata")) {
                 keep(new, field);
             }
@@ -299,7 +304,11 @@ async fn store(house: &House, ask: &Ask, live: &Live, mut new: Value, dry: bool)
     }
     let version = write::commit_change(house, &ask.kind, &live.value, &new, stored).await?;
     Ok(version.map(|version| {
-        let version = if ask.kind.id == ids::DEPLOYMENTS { house.find(&ask.kind, &ask.address.key()).map_or(version, |s| s.version) } else { version };
+        let version = if ask.kind.id == ids::DEPLOYMENTS {
+            house.find(&ask.kind, &ask.address.key()).map_or(version, |s| s.version)
+        } else {
+            version
+        };
         Shown { version, body: body(&new) }
     }))
 }

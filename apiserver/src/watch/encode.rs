@@ -85,12 +85,14 @@ impl Encoder {
         match (self.ask.form.shape, self.ask.form.encoding) {
             (Shape::Object, Encoding::Protobuf) => {
                 let value = json!({"kind": kind, "apiVersion": self.api_version, "metadata": meta});
-                reply::encode_protobuf(&value).map_or_else(|refusal| self.error(&refusal), |object| self.frame("BOOKMARK", &object))
+                reply::encode_protobuf(&value)
+                    .map_or_else(|refusal| self.error(&refusal), |object| self.frame("BOOKMARK", &object))
             }
             (Shape::Object, _) => json_line("BOOKMARK", &json!({"kind": kind, "apiVersion": self.api_version, "metadata": meta})),
-            (Shape::Partial(v), _) => {
-                json_line("BOOKMARK", &json!({"kind": "PartialObjectMetadata", "apiVersion": format!("meta.k8s.io/{v}"), "metadata": meta}))
-            }
+            (Shape::Partial(v), _) => json_line(
+                "BOOKMARK",
+                &json!({"kind": "PartialObjectMetadata", "apiVersion": format!("meta.k8s.io/{v}"), "metadata": meta}),
+            ),
             (Shape::Table(v), _) => {
                 let mut row = json!({"cells": [], "object": {"kind": "PartialObjectMetadata", "apiVersion": format!("meta.k8s.io/{v}"), "metadata": meta}});
                 let cells = reply::columns(&self.ask.kind).len();

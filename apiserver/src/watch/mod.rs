@@ -57,7 +57,8 @@ pub async fn watch(house: Arc<House>, ask: Arc<Ask>) -> Outcome<mpsc::Receiver<B
     let mark = send_initial == Some(true) && bookmarks;
     let version = if initial || asked == 0 { 0 } else { asked };
     let start = Start { version, initial, mark };
-    let timeout = ask.query.number("timeoutSeconds")?.filter(|s| *s > 0).unwrap_or_else(|| 1800 + i64::from(rand::random::<u16>() % 1800));
+    let timeout =
+        ask.query.number("timeoutSeconds")?.filter(|s| *s > 0).unwrap_or_else(|| 1800 + i64::from(rand::random::<u16>() % 1800));
     let (lines, stream) = mpsc::channel(LINES_MAX);
     let deadline = Instant::now() + Duration::from_secs(u64::try_from(timeout).unwrap_or(1800).min(1 << 31));
     let watcher = Watcher { encoder: Encoder::new(ask.clone()), house, ask, selection, lines, bookmarks, sent: 0 };

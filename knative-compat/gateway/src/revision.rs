@@ -137,9 +137,7 @@ impl Revision {
         let present = self.slots.load_full();
         let known: HashMap<SandboxKey, &Arc<Slot>> = present.iter().map(|slot| (slot.endpoint.key, slot)).collect();
         let slots = endpoints.iter().map(|endpoint| match known.get(&endpoint.key) {
-            Some(slot) if slot.endpoint.address == endpoint.address && slot.endpoint.port == endpoint.port => {
-                Arc::clone(slot)
-            }
+            Some(slot) if slot.endpoint.address == endpoint.address && slot.endpoint.port == endpoint.port => Arc::clone(slot),
             _ => Arc::new(Slot::new(*endpoint)),
         });
         self.slots.store(Arc::new(slots.collect()));

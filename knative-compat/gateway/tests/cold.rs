@@ -5,8 +5,8 @@
 mod support;
 
 use skiff_engine::wire::{Load, Route};
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use support::app::{self, Crowd};
 use support::client;
@@ -122,9 +122,7 @@ async fn who_came_first_is_served_first() {
     let mut users = JoinSet::new();
     for number in 1..=5_u32 {
         let address = stage.address;
-        users.spawn(async move {
-            client::get_with(address, "hello.example", &[("x-number", &number.to_string())]).await.status
-        });
+        users.spawn(async move { client::get_with(address, "hello.example", &[("x-number", &number.to_string())]).await.status });
         // It is in the queue once it is reported.
         assert_eq!(stage.session.cold().await, (1, number));
     }

@@ -48,10 +48,7 @@ struct SyncStream<S>(std::sync::Mutex<S>);
 impl<S: futures::Stream + Unpin> futures::Stream for SyncStream<S> {
     type Item = S::Item;
 
-    fn poll_next(
-        self: std::pin::Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<S::Item>> {
+    fn poll_next(self: std::pin::Pin<&mut Self>, context: &mut std::task::Context<'_>) -> std::task::Poll<Option<S::Item>> {
         std::pin::Pin::new(self.get_mut().0.get_mut().unwrap()).poll_next(context)
     }
 }

@@ -156,12 +156,16 @@ impl Autoscaler {
             demand(value >= 0, || format!("{key} cannot be negative, was: {}", show(value)))?;
         }
         let delay = self.scale_down_delay;
-        demand(delay % SECOND == 0, || format!("scale-down-delay = {}, must be specified with at most second precision", show(delay)))?;
+        demand(delay % SECOND == 0, || {
+            format!("scale-down-delay = {}, must be specified with at most second precision", show(delay))
+        })?;
         let window = self.stable_window;
         demand((WINDOW_MIN..=WINDOW_MAX).contains(&window), || {
             format!("stable-window = {}, must be in [{}; {}] range", show(window), show(WINDOW_MIN), show(WINDOW_MAX))
         })?;
-        demand(window % SECOND == 0, || format!("stable-window = {}, must be specified with at most second precision", show(window)))?;
+        demand(window % SECOND == 0, || {
+            format!("stable-window = {}, must be specified with at most second precision", show(window))
+        })?;
         let panic = self.panic_window_percentage;
         demand((1.0..=100.0).contains(&panic), || format!("panic-window-percentage = {panic}, must be in [1, 100] interval"))
     }

@@ -83,10 +83,14 @@ impl Defaults {
         };
         let resources = [resource("cpu")?, resource("memory")?, resource("ephemeral-storage")?];
         let bounded = |key: &str, value: i64| {
-            demand(value <= timeout_s, || format!("{key} ({value}) cannot be greater than revision-timeout-seconds ({timeout_s})"))
+            demand(value <= timeout_s, || {
+                format!("{key} ({value}) cannot be greater than revision-timeout-seconds ({timeout_s})")
+            })
         };
         demand(timeout_s <= max_timeout_s, || {
-            format!("revision-timeout-seconds ({timeout_s}) cannot be greater than max-revision-timeout-seconds ({max_timeout_s})")
+            format!(
+                "revision-timeout-seconds ({timeout_s}) cannot be greater than max-revision-timeout-seconds ({max_timeout_s})"
+            )
         })?;
         bounded("revision-response-start-timeout-seconds", response_start_timeout_s)?;
         bounded("revision-idle-timeout-seconds", idle_timeout_s)?;
@@ -97,7 +101,9 @@ impl Defaults {
             format!("expected 0 <= {container_concurrency} <= {container_concurrency_max}: container-concurrency")
         })?;
         let name = |key: &str, default: Template, title: &str| match r.text(key) {
-            Some(text) => Template::parse(title, text, &["Name", "Namespace", "GenerateName", "Labels", "Annotations"], "v1.ObjectMeta"),
+            Some(text) => {
+                Template::parse(title, text, &["Name", "Namespace", "GenerateName", "Labels", "Annotations"], "v1.ObjectMeta")
+            }
             None => Ok(default),
         };
         let enable_service_links = match r.text("enable-service-links") {

@@ -8,7 +8,9 @@ respective setting to the top-level of the ConfigMap, directly below \"data\"";
 /// Refuses a map whose example and checksum disagree.
 pub(super) fn check(data: &Data, checksum: Option<&str>) -> Result<(), ConfigError> {
     match (data.get("_example"), checksum) {
-        (Some(text), Some(sum)) if format!("{:08x}", crc32(text.trim().as_bytes())) != sum => Err(ConfigError(WRONG_PLACE.into())),
+        (Some(text), Some(sum)) if format!("{:08x}", crc32(text.trim().as_bytes())) != sum => {
+            Err(ConfigError(WRONG_PLACE.into()))
+        }
         _ => Ok(()),
     }
 }

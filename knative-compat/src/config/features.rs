@@ -79,8 +79,13 @@ features! {
 }
 
 fn flag(text: &str) -> Option<Flag> {
-    [("enabled", Flag::Enabled), ("allowed", Flag::Allowed), ("disabled", Flag::Disabled), ("allowrootbounded", Flag::AllowRootBounded)]
-        .into_iter()
-        .find(|(word, _)| text.trim().eq_ignore_ascii_case(word))
-        .map(|(_, flag)| flag)
+    [
+        ("enabled", Flag::Enabled),
+        ("allowed", Flag::Allowed),
+        ("disabled", Flag::Disabled),
+        ("allowrootbounded", Flag::AllowRootBounded),
+    ]
+    .into_iter()
+    .find(|(word, _)| text.trim().eq_ignore_ascii_case(word))
+    .map(|(_, flag)| flag)
 }

@@ -75,7 +75,8 @@ fn struct_error(table: &'static Struct, value: &Value, path: &str) -> Option<Str
 }
 
 fn value_error(ty: &Ty, value: &Value, holder: &str, path: &str) -> Option<String> {
-    let wrong = |what: &str| Some(format!("json: cannot unmarshal {what} into Go struct field {holder}.{path} of type {}", ty.go_name()));
+    let wrong =
+        |what: &str| Some(format!("json: cannot unmarshal {what} into Go struct field {holder}.{path} of type {}", ty.go_name()));
     match (ty, value) {
         (_, Value::Null) | (Ty::Any | Ty::Time, _) => None,
         (Ty::Str, Value::String(_)) | (Ty::Bool, Value::Bool(_)) => None,

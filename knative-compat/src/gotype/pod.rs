@@ -22,10 +22,8 @@ static HTTP_GET: Struct = core(
     ],
 );
 static TCP: Struct = core("TCPSocketAction", &[req("port", "Port", Ty::IntOrStr), opt("host", "Host", Ty::Str)]);
-static GRPC: Struct = core(
-    "GRPCAction",
-    &[req("port", "Port", Ty::I32), Field { omit: false, ..ptr("service", "Service", Ty::Str) }],
-);
+static GRPC: Struct =
+    core("GRPCAction", &[req("port", "Port", Ty::I32), Field { omit: false, ..ptr("service", "Service", Ty::Str) }]);
 static HANDLER: Struct = core(
     "ProbeHandler",
     &[
@@ -79,10 +77,8 @@ static ENV: Struct = core(
     "EnvVar",
     &[req("name", "Name", Ty::Str), opt("value", "Value", Ty::Str), ptr("valueFrom", "ValueFrom", Ty::Obj(&ENV_SOURCE))],
 );
-static ENV_REFERENCE: Struct = core(
-    "ConfigMapEnvSource",
-    &[inline("LocalObjectReference", &LOCAL_REFERENCE), ptr("optional", "Optional", Ty::Bool)],
-);
+static ENV_REFERENCE: Struct =
+    core("ConfigMapEnvSource", &[inline("LocalObjectReference", &LOCAL_REFERENCE), ptr("optional", "Optional", Ty::Bool)]);
 static SECRET_ENV: Struct =
     core("SecretEnvSource", &[inline("LocalObjectReference", &LOCAL_REFERENCE), ptr("optional", "Optional", Ty::Bool)]);
 static ENV_FROM: Struct = core(

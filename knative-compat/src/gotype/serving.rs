@@ -64,11 +64,8 @@ static TARGET: Struct = knative(
     ],
 );
 static ROUTE_SPEC: Struct = knative("v1", "RouteSpec", &[opt("traffic", "Traffic", Ty::List(&Ty::Obj(&TARGET)))]);
-static SERVICE_SPEC: Struct = knative(
-    "v1",
-    "ServiceSpec",
-    &[inline("ConfigurationSpec", &CONFIGURATION_SPEC), inline("RouteSpec", &ROUTE_SPEC)],
-);
+static SERVICE_SPEC: Struct =
+    knative("v1", "ServiceSpec", &[inline("ConfigurationSpec", &CONFIGURATION_SPEC), inline("RouteSpec", &ROUTE_SPEC)]);
 static REFERENCE: Struct = knative(
     "v1",
     "KReference",
@@ -82,11 +79,8 @@ static REFERENCE: Struct = knative(
     ],
 );
 static SECRET_TLS: Struct = knative("v1beta1", "SecretTLS", &[req("secretName", "SecretName", Ty::Str)]);
-static MAPPING_SPEC: Struct = knative(
-    "v1beta1",
-    "DomainMappingSpec",
-    &[req("ref", "Ref", Ty::Obj(&REFERENCE)), ptr("tls", "TLS", Ty::Obj(&SECRET_TLS))],
-);
+static MAPPING_SPEC: Struct =
+    knative("v1beta1", "DomainMappingSpec", &[req("ref", "Ref", Ty::Obj(&REFERENCE)), ptr("tls", "TLS", Ty::Obj(&SECRET_TLS))]);
 static OBJECT_REFERENCE: Struct = knative(
     "v1",
     "ObjectReference",

@@ -52,15 +52,10 @@ static DOWNWARD_FILE: Struct = core(
         ptr("mode", "Mode", Ty::I32),
     ],
 );
-static DOWNWARD: Struct =
-    core("DownwardAPIProjection", &[opt("items", "Items", Ty::List(&Ty::Obj(&DOWNWARD_FILE)))]);
+static DOWNWARD: Struct = core("DownwardAPIProjection", &[opt("items", "Items", Ty::List(&Ty::Obj(&DOWNWARD_FILE)))]);
 static TOKEN: Struct = core(
     "ServiceAccountTokenProjection",
-    &[
-        opt("audience", "Audience", Ty::Str),
-        ptr("expirationSeconds", "ExpirationSeconds", Ty::I64),
-        req("path", "Path", Ty::Str),
-    ],
+    &[opt("audience", "Audience", Ty::Str), ptr("expirationSeconds", "ExpirationSeconds", Ty::I64), req("path", "Path", Ty::Str)],
 );
 static PROJECTION: Struct = core(
     "VolumeProjection",
@@ -78,14 +73,10 @@ static PROJECTED: Struct = core(
         ptr("defaultMode", "DefaultMode", Ty::I32),
     ],
 );
-static EMPTY_DIR: Struct = core(
-    "EmptyDirVolumeSource",
-    &[opt("medium", "Medium", Ty::Str), ptr("sizeLimit", "SizeLimit", Ty::Quantity)],
-);
-static CLAIM: Struct = core(
-    "PersistentVolumeClaimVolumeSource",
-    &[req("claimName", "ClaimName", Ty::Str), opt("readOnly", "ReadOnly", Ty::Bool)],
-);
+static EMPTY_DIR: Struct =
+    core("EmptyDirVolumeSource", &[opt("medium", "Medium", Ty::Str), ptr("sizeLimit", "SizeLimit", Ty::Quantity)]);
+static CLAIM: Struct =
+    core("PersistentVolumeClaimVolumeSource", &[req("claimName", "ClaimName", Ty::Str), opt("readOnly", "ReadOnly", Ty::Bool)]);
 static SOURCE: Struct = core(
     "VolumeSource",
     &[

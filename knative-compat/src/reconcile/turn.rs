@@ -1,9 +1,9 @@
 //! The whole turn after a write of a ksvc: children, revision, routing state, in one go over documents in memory.
 
 use super::{ChildWrite, Children, Context, reconcile_configuration, reconcile_service, routing_updates};
+use crate::doc;
 use crate::kind::Kind;
 use crate::status::{RevisionLive, RevisionState, Scene, latest};
-use crate::doc;
 use serde_json::Value;
 
 /// Gives a new document what storage gives it (uid, creation time), before others refer to it.

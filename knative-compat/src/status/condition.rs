@@ -90,7 +90,9 @@ impl Condition {
         let time = since.by_type.get(self.kind).unwrap_or(&since.at);
         let mut map = Map::new();
         map.insert("lastTransitionTime".into(), time.clone().into());
-        for (key, text) in [("message", self.message.as_str()), ("reason", &self.reason), ("severity", if self.info { "Info" } else { "" })] {
+        for (key, text) in
+            [("message", self.message.as_str()), ("reason", &self.reason), ("severity", if self.info { "Info" } else { "" })]
+        {
             if !text.is_empty() {
                 map.insert(key.into(), text.into());
             }

@@ -35,8 +35,7 @@ pub fn made_for(revision: &Value) -> i64 {
 /// Finds the latest revisions. `latest.ready` moves back only when the ready one is deleted.
 #[must_use]
 pub fn latest(configuration: &Value, scene: &Scene<'_>) -> Latest {
-    let mut own: Vec<RevisionState<'_>> =
-        scene.revisions.iter().copied().filter(|r| owns(configuration, r.document)).collect();
+    let mut own: Vec<RevisionState<'_>> = scene.revisions.iter().copied().filter(|r| owns(configuration, r.document)).collect();
     own.sort_by_key(|r| std::cmp::Reverse(made_for(r.document)));
     let wanted = doc::text(configuration, "/spec/template/metadata/name");
     let taken = scene.find_revision(wanted).filter(|_| !wanted.is_empty()).map(|r| r.document);
@@ -50,11 +49,7 @@ pub fn latest(configuration: &Value, scene: &Scene<'_>) -> Latest {
     let first = |r: &&RevisionState<'_>| created.is_some_and(|c| doc::name(c) == doc::name(r.document));
     let up = |r: &&RevisionState<'_>| revision::readiness(r.live) == Readiness::Ready;
     let ready = own.iter().filter(first).find(up).or_else(|| own.iter().find(up));
-    Latest {
-        created: created.map(named),
-        ready: ready.map(|r| named(r.document)),
-        conflict: conflict.then(|| wanted.to_owned()),
-    }
+    Latest { created: created.map(named), ready: ready.map(|r| named(r.document)), conflict: conflict.then(|| wanted.to_owned()) }
 }
 
 /// The `Ready` condition of a Configuration.
@@ -68,7 +63,8 @@ pub(super) fn ready(configuration: &Value, latest: &Latest, scene: &Scene<'_>) -
         return Condition::unknown(kind, "", "");
     };
     let name = doc::name(state.document);
-    if doc::text(configuration, "/spec/template/metadata/name").is_empty() && made_for(state.document) != doc::generation(configuration)
+    if doc::text(configuration, "/spec/template/metadata/name").is_empty()
+        && made_for(state.document) != doc::generation(configuration)
     {
         return Condition::no(kind, "RevisionDeleted", &format!("Revision {name:?} was deleted."));
     }

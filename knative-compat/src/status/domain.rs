@@ -42,8 +42,7 @@ impl MappingLive {
 #[must_use]
 pub fn domain_mapping_status(mapping: &Value, live: &MappingLive) -> Value {
     let url = format!("http://{}", doc::name(mapping));
-    let unconfigured =
-        || Condition::unknown("IngressReady", "IngressNotConfigured", "Ingress has not yet been reconciled.");
+    let unconfigured = || Condition::unknown("IngressReady", "IngressNotConfigured", "Ingress has not yet been reconciled.");
     let tls = || Condition {
         message: "external-domain-tls is not enabled".into(),
         reason: "TLSNotEnabled".into(),
@@ -56,12 +55,9 @@ pub fn domain_mapping_status(mapping: &Value, live: &MappingLive) -> Value {
             Condition::unknown("ReferenceResolved", "", ""),
             Condition::no("DomainClaimed", "DomainAlreadyClaimed", "The domain name is already in use by another DomainMapping"),
         ],
-        (Claim::Ours, Some(why)) => vec![
-            tls(),
-            unconfigured(),
-            Condition::yes("DomainClaimed"),
-            Condition::no("ReferenceResolved", "ResolveFailed", why),
-        ],
+        (Claim::Ours, Some(why)) => {
+            vec![tls(), unconfigured(), Condition::yes("DomainClaimed"), Condition::no("ReferenceResolved", "ResolveFailed", why)]
+        }
         (Claim::Ours, None) => vec![
             tls(),
             Condition::yes("DomainClaimed"),

@@ -3,8 +3,8 @@
 
 use super::condition::{Since, State};
 use super::{configuration, revision};
-use crate::traffic::{Lookup, Offer, Readiness};
 use crate::doc;
+use crate::traffic::{Lookup, Offer, Readiness};
 use serde_json::Value;
 use std::collections::BTreeMap;
 

@@ -169,8 +169,7 @@ pub fn mapping_ingress(
 #[must_use]
 pub fn placeholder_service(route: &Value, tag: Option<&str>, gateway: &str, config: &Config, uids: Uids<'_>) -> Value {
     let name = hosts::name(route, tag, config);
-    let labels =
-        doc::entries(route, "/metadata/labels").chain([(keys::ROUTE.to_owned(), doc::name(route).to_owned())]);
+    let labels = doc::entries(route, "/metadata/labels").chain([(keys::ROUTE.to_owned(), doc::name(route).to_owned())]);
     json!({
         "apiVersion": "v1",
         "kind": "Service",

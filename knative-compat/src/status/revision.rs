@@ -2,8 +2,8 @@
 
 use super::condition::{Condition, Conditions, State};
 use super::live::{Digests, Failure, RevisionLive};
-use crate::traffic::Readiness;
 use crate::doc;
+use crate::traffic::Readiness;
 use serde_json::{Map, Value, json};
 
 const NEVER_REACHED: &str = "Initial scale was never achieved";

@@ -41,8 +41,7 @@ pub(super) fn addresses(routed: &Routed, out: &mut Map<String, Value>) {
 pub(super) fn work_out(route: &Value, scene: &Scene<'_>, live: &RouteLive, config: &Config) -> Routed {
     let url = hosts::url(route, None, config);
     let address = hosts::address(route, config);
-    let unconfigured =
-        || Condition::unknown("IngressReady", "IngressNotConfigured", "Ingress has not yet been reconciled.");
+    let unconfigured = || Condition::unknown("IngressReady", "IngressNotConfigured", "Ingress has not yet been reconciled.");
     match traffic::resolve(route, scene) {
         Ok(targets) => {
             let shown = traffic::shown(&targets, |tag| hosts::url(route, Some(tag), config));
@@ -83,5 +82,9 @@ fn taken(name: &str) -> Condition {
 
 /// Nothing here has certificates, and says so in upstream's words.
 fn certificate() -> Condition {
-    Condition { message: "external-domain-tls is not enabled".into(), reason: "TLSNotEnabled".into(), ..Condition::yes("CertificateProvisioned") }
+    Condition {
+        message: "external-domain-tls is not enabled".into(),
+        reason: "TLSNotEnabled".into(),
+        ..Condition::yes("CertificateProvisioned")
+    }
 }

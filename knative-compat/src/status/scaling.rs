@@ -5,9 +5,9 @@ use super::condition::{Condition, Conditions, Since, State};
 use super::live::RevisionLive;
 use super::revision;
 use crate::duration::SECOND;
+use crate::kind::Kind;
 use crate::scale::ScaleSettings;
 use crate::traffic::Readiness;
-use crate::kind::Kind;
 use crate::{doc, keys, pod};
 use serde_json::{Map, Value, json};
 

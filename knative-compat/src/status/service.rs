@@ -53,7 +53,8 @@ pub fn service_status(
     let owned_route = children.route.filter(|r| doc::controlled_by(r, ksvc));
     let settled = owned_route.map(|r| route::work_out(r, scene, live, config));
     // A route whose traffic stays as it was has nothing to go through.
-    let unchanged = settled.as_ref().is_some_and(|r| r.traffic.is_some() && r.traffic.as_ref() == live.assigned.as_ref().map(|a| &a.traffic));
+    let unchanged =
+        settled.as_ref().is_some_and(|r| r.traffic.is_some() && r.traffic.as_ref() == live.assigned.as_ref().map(|a| &a.traffic));
     let stage = if unchanged && stage > Stage::Accepted { Stage::Settled } else { stage };
     let routed = match stage {
         Stage::Settled => settled,

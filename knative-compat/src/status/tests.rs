@@ -33,7 +33,12 @@ fn documents() -> (Value, Value, Value, Value) {
 
 fn conditions(status: &Value) -> Vec<(String, String, String)> {
     let text = |c: &Value, key: &str| c[key].as_str().unwrap_or("").to_owned();
-    status["conditions"].as_array().into_iter().flatten().map(|c| (text(c, "type"), text(c, "status"), text(c, "reason"))).collect()
+    status["conditions"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|c| (text(c, "type"), text(c, "status"), text(c, "reason")))
+        .collect()
 }
 
 #[test]
@@ -60,7 +65,10 @@ fn kn_tables_watch_create_to_ready() {
     let reasons: Vec<String> = seen.iter().map(|s| conditions(s)[1].2.clone()).collect();
     assert_eq!(reasons, ["OutOfDate", "RevisionMissing", "RevisionMissing", "IngressNotConfigured", ""]);
     assert_eq!(seen[0], json!({"conditions": seen[0]["conditions"], "observedGeneration": 1}));
-    assert_eq!(seen[0]["conditions"][0]["message"], "The Configuration is still working to reflect the latest desired specification.");
+    assert_eq!(
+        seen[0]["conditions"][0]["message"],
+        "The Configuration is still working to reflect the latest desired specification."
+    );
     assert_eq!(seen[1]["latestCreatedRevisionName"], "tab-00001");
     assert_eq!(seen[1]["url"], "http://tab.ns.example.com");
     assert!(seen[1].get("latestReadyRevisionName").is_none() && seen[1].get("address").is_none());

@@ -1,8 +1,8 @@
 //! What an update may not change, with the field diff that upstream adds to the refusal.
 
 use super::Faults;
-use crate::gotype::{REVISION_SPEC, REVISION_TEMPLATE, short_diff};
 use crate::doc;
+use crate::gotype::{REVISION_SPEC, REVISION_TEMPLATE, short_diff};
 use serde_json::Value;
 
 /// A Revision's spec stays as it was made.

@@ -147,10 +147,10 @@ fn reference_error(text: &str) -> Option<String> {
         }
     }
     let slash = name.rfind('/').map_or(0, |at| at + 1);
-    let (repository, tag) = name[slash..].rfind(':').map_or((name, None), |at| (&name[..slash + at], Some(&name[slash + at + 1..])));
-    let tag_fine = tag.is_none_or(|t| {
-        !t.is_empty() && t.len() <= 127 && t.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
-    });
+    let (repository, tag) =
+        name[slash..].rfind(':').map_or((name, None), |at| (&name[..slash + at], Some(&name[slash + at + 1..])));
+    let tag_fine =
+        tag.is_none_or(|t| !t.is_empty() && t.len() <= 127 && t.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c)));
     let (host, path) = match repository.split_once('/') {
         Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => (first, rest),
         _ => ("", repository),
@@ -203,7 +203,12 @@ mod tests {
 
     #[test]
     fn image_references() {
-        for good in ["dev.local/hello:1", "nginx", "127.0.0.1:1/x/app:1", "ghcr.io/x/app@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"] {
+        for good in [
+            "dev.local/hello:1",
+            "nginx",
+            "127.0.0.1:1/x/app:1",
+            "ghcr.io/x/app@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        ] {
             assert_eq!(reference_error(good), None, "{good}");
         }
         for bad in ["Upper/Case", "a b", "x:", "x@sha256:1"] {

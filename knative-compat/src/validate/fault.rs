@@ -51,7 +51,12 @@ impl Faults {
 
     /// `expected A <= V <= B`.
     #[must_use]
-    pub fn out_of_bounds(value: impl std::fmt::Display, low: impl std::fmt::Display, high: impl std::fmt::Display, path: &str) -> Self {
+    pub fn out_of_bounds(
+        value: impl std::fmt::Display,
+        low: impl std::fmt::Display,
+        high: impl std::fmt::Display,
+        path: &str,
+    ) -> Self {
         Self::generic(format!("expected {low} <= {value} <= {high}"), &[path])
     }
 

@@ -48,10 +48,8 @@ fn protocol(spec: &Value) -> Faults {
 }
 
 fn target(spec: &Value, key: &str) -> Faults {
-    let missing: Vec<&str> = ["apiVersion", "kind", "name"]
-        .into_iter()
-        .filter(|part| doc::text(spec, &format!("/{key}/{part}")).is_empty())
-        .collect();
+    let missing: Vec<&str> =
+        ["apiVersion", "kind", "name"].into_iter().filter(|part| doc::text(spec, &format!("/{key}/{part}")).is_empty()).collect();
     if missing.is_empty() { Faults::none() } else { Faults::missing(&missing).via(key) }
 }
 

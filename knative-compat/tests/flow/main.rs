@@ -66,7 +66,8 @@ fn kn_configuration_route() {
 #[test]
 fn kn_scale() {
     // How often upstream's spec went to and fro before it settled cannot be known.
-    let known = [("serverlessservice-min-scale", "/metadata/generation"), ("serverlessservice-min-scale", "\"observedGeneration\":4")];
+    let known =
+        [("serverlessservice-min-scale", "/metadata/generation"), ("serverlessservice-min-scale", "\"observedGeneration\":4")];
     replay(include_str!("../exchanges/kn-scale.json"), &known);
 }
 

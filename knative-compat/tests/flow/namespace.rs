@@ -1,7 +1,9 @@
 //! A namespace in memory: documents, live counters, remembered traffic.
 
 use serde_json::{Value, json};
-use skiff_knative::reconcile::{ChildWrite, Children, Context, finalizer, reconcile_configuration, routing_updates, service_turn};
+use skiff_knative::reconcile::{
+    ChildWrite, Children, Context, finalizer, reconcile_configuration, routing_updates, service_turn,
+};
 use skiff_knative::status::{self, Assigned, Failure, Gateways, RevisionLive, RevisionState, RouteLive, Scene, Since, Stage};
 use skiff_knative::{Config, Kind, Operation, Request, ScaleSettings, admit, doc, gotype, traffic};
 use std::collections::BTreeMap;
@@ -194,7 +196,9 @@ impl Namespace {
                 let scene = self.scene();
                 let assigned = |route: &str| self.assigned.get(route).map(|a| a.traffic.clone());
                 let routes = self.all(Kind::Route);
-                service_turn(&ctx, object, &existing, &scene.revisions, &routes, &assigned, &mut |_, document| Self::mint(&mut count, document))
+                service_turn(&ctx, object, &existing, &scene.revisions, &routes, &assigned, &mut |_, document| {
+                    Self::mint(&mut count, document)
+                })
             }
             Kind::Configuration => {
                 let mut writes = reconcile_configuration(&ctx, object, &self.all(Kind::Revision));
@@ -242,7 +246,9 @@ impl Namespace {
                 live.failure = Some(Failure::Exit { code: 5, message: "boom".into() });
             } else if image.starts_with("127.0.0.1") {
                 let dial = "dial tcp 127.0.0.1:1: connect: connection refused";
-                let message = format!("Unable to fetch image {image:?}: failed to resolve image to digest: Get \"https://127.0.0.1:1/v2/\": {dial}; Get \"http://127.0.0.1:1/v2/\": {dial}");
+                let message = format!(
+                    "Unable to fetch image {image:?}: failed to resolve image to digest: Get \"https://127.0.0.1:1/v2/\": {dial}; Get \"http://127.0.0.1:1/v2/\": {dial}"
+                );
                 live.failure = Some(Failure::Image { message });
             } else if !image.contains("neverready") && doc::controller(&revision).is_some() {
                 live.initial_scale_reached = true;
@@ -327,7 +333,9 @@ impl Namespace {
         let config = config();
         let uids = |kind: &str, name: &str| format!("UID-{kind}-{name}");
         let revision_name = name.trim_end_matches("-private");
-        if let Some(route) = self.all(Kind::Route).into_iter().find(|r| doc::name(r) == name || name.ends_with(&format!("-{}", doc::name(r)))) {
+        if let Some(route) =
+            self.all(Kind::Route).into_iter().find(|r| doc::name(r) == name || name.ends_with(&format!("-{}", doc::name(r))))
+        {
             let targets = traffic::resolve(route, &self.scene()).ok()?;
             let tag = name.strip_suffix(&format!("-{}", doc::name(route)));
             if tag.is_some() && !targets.iter().any(|t| t.tag.as_deref() == tag) {

@@ -5,30 +5,67 @@ use super::column::{AGE, Column, NAME, flag, int, text};
 use super::read::{age, cell, count, flag as is, int as number, list, name, scalar, text as read};
 use serde_json::Value;
 
-static SECRET: [Column; 4] = [NAME, text("Type", "Used to facilitate programmatic handling of secret data. More info: https://kubernetes.io/docs/concepts/configuration/secret/#secret-types"), text("Data", "Data contains the secret data. Each key must consist of alphanumeric characters, '-', '_' or '.'. The serialized form of the secret data is a base64 encoded string, representing the arbitrary (possibly non-string) data value here. Described in https://tools.ietf.org/html/rfc4648#section-4"), AGE];
+static SECRET: [Column; 4] = [
+    NAME,
+    text(
+        "Type",
+        "Used to facilitate programmatic handling of secret data. More info: https://kubernetes.io/docs/concepts/configuration/secret/#secret-types",
+    ),
+    text(
+        "Data",
+        "Data contains the secret data. Each key must consist of alphanumeric characters, '-', '_' or '.'. The serialized form of the secret data is a base64 encoded string, representing the arbitrary (possibly non-string) data value here. Described in https://tools.ietf.org/html/rfc4648#section-4",
+    ),
+    AGE,
+];
 
-static CONFIG_MAP: [Column; 3] = [NAME, text("Data", "Data contains the configuration data. Each key must consist of alphanumeric characters, '-', '_' or '.'. Values with non-UTF-8 byte sequences must use the BinaryData field. The keys stored in Data must not overlap with the keys in the BinaryData field, this is enforced during validation process."), AGE];
+static CONFIG_MAP: [Column; 3] = [
+    NAME,
+    text(
+        "Data",
+        "Data contains the configuration data. Each key must consist of alphanumeric characters, '-', '_' or '.'. Values with non-UTF-8 byte sequences must use the BinaryData field. The keys stored in Data must not overlap with the keys in the BinaryData field, this is enforced during validation process.",
+    ),
+    AGE,
+];
 
 static SERVICE_ACCOUNT: [Column; 2] = [NAME, AGE];
 
 static QUOTA: [Column; 4] = [
     NAME,
     text("Request", "Request represents a minimum amount of cpu/memory that a container may consume."),
-    text("Limit", "Limits control the maximum amount of cpu/memory that a container may use independent of contention on the node."),
+    text(
+        "Limit",
+        "Limits control the maximum amount of cpu/memory that a container may use independent of contention on the node.",
+    ),
     AGE,
 ];
 
-static LEASE: [Column; 3] = [NAME, text("Holder", "holderIdentity contains the identity of the holder of a current lease. If Coordinated Leader Election is used, the holder identity must be equal to the elected LeaseCandidate.metadata.name field."), AGE];
+static LEASE: [Column; 3] = [
+    NAME,
+    text(
+        "Holder",
+        "holderIdentity contains the identity of the holder of a current lease. If Coordinated Leader Election is used, the holder identity must be equal to the elected LeaseCandidate.metadata.name field.",
+    ),
+    AGE,
+];
 
 // Upstream looks the description up in the wrong type and finds none.
 static RUNTIME_CLASS: [Column; 3] = [NAME, text("Handler", ""), AGE];
 
 static PRIORITY_CLASS: [Column; 5] = [
     NAME,
-    int("Value", "value represents the integer value of this priority class. This is the actual priority that pods receive when they have the name of this class in their pod spec."),
-    flag("Global-Default", "globalDefault specifies whether this PriorityClass should be considered as the default priority for pods that do not have any priority class. Only one PriorityClass can be marked as `globalDefault`. However, if more than one PriorityClasses exists with their `globalDefault` field set to true, the smallest value of such global default PriorityClasses will be used as the default priority."),
+    int(
+        "Value",
+        "value represents the integer value of this priority class. This is the actual priority that pods receive when they have the name of this class in their pod spec.",
+    ),
+    flag(
+        "Global-Default",
+        "globalDefault specifies whether this PriorityClass should be considered as the default priority for pods that do not have any priority class. Only one PriorityClass can be marked as `globalDefault`. However, if more than one PriorityClasses exists with their `globalDefault` field set to true, the smallest value of such global default PriorityClasses will be used as the default priority.",
+    ),
     AGE,
-    text("PreemptionPolicy", "preemptionPolicy is the Policy for preempting pods with lower priority. One of Never, PreemptLowerPriority. Defaults to PreemptLowerPriority if unset."),
+    text(
+        "PreemptionPolicy",
+        "preemptionPolicy is the Policy for preempting pods with lower priority. One of Never, PreemptLowerPriority. Defaults to PreemptLowerPriority if unset.",
+    ),
 ];
 
 static METRICS: [Column; 4] = [
@@ -79,7 +116,8 @@ fn quota(object: &Value, now: i64) -> Vec<Value> {
         let found = object.pointer(list).and_then(|l| l.get(resource));
         found.and_then(Value::as_str).unwrap_or("0").to_owned()
     };
-    let line = |resource: &String| format!("{resource}: {}/{}", amount("/status/used", resource), amount("/status/hard", resource));
+    let line =
+        |resource: &String| format!("{resource}: {}/{}", amount("/status/used", resource), amount("/status/hard", resource));
     let (limits, requests): (Vec<&String>, Vec<&String>) = resources.into_iter().partition(|r| r.starts_with("limits."));
     let shown = |part: Vec<&String>| Value::from(part.into_iter().map(line).collect::<Vec<_>>().join(", "));
     vec![name(object), shown(requests), shown(limits), age(object, now)]
@@ -94,7 +132,13 @@ fn runtime_class(object: &Value, now: i64) -> Vec<Value> {
 }
 
 fn priority_class(object: &Value, now: i64) -> Vec<Value> {
-    vec![name(object), number(object, "/value").into(), is(object, "/globalDefault").into(), age(object, now), cell(object, "/preemptionPolicy")]
+    vec![
+        name(object),
+        number(object, "/value").into(),
+        is(object, "/globalDefault").into(),
+        age(object, now),
+        cell(object, "/preemptionPolicy"),
+    ]
 }
 
 fn node_metrics(object: &Value, _now: i64) -> Vec<Value> {

@@ -32,7 +32,13 @@ impl Column {
     }
 }
 
-const fn column(name: &'static str, kind: &'static str, format: &'static str, description: &'static str, priority: i64) -> Column {
+const fn column(
+    name: &'static str,
+    kind: &'static str,
+    format: &'static str,
+    description: &'static str,
+    priority: i64,
+) -> Column {
     Column {
         name: Cow::Borrowed(name),
         kind: Cow::Borrowed(kind),

@@ -118,7 +118,9 @@ fn event_value(object: &Value, label: &str) -> String {
     match (label, label.split_once('.')) {
         ("source", _) => first(&["/source/component", "/deprecatedSource/component", reporter[0], reporter[1]]),
         ("reportingComponent" | "reportingController", _) => first(&reporter),
-        (_, Some(("involvedObject" | "regarding", field))) => first(&[&format!("/involvedObject/{field}"), &format!("/regarding/{field}")]),
+        (_, Some(("involvedObject" | "regarding", field))) => {
+            first(&[&format!("/involvedObject/{field}"), &format!("/regarding/{field}")])
+        }
         _ => text(object, &pointer(label)),
     }
 }

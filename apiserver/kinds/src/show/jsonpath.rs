@@ -189,7 +189,9 @@ fn range(text: &str) -> Option<Range> {
             Some(Range { start: Some(index), end, step: 1 })
         }
         [start, end] => Some(Range { start: number(start)?, end: number(end)?, step: 1 }),
-        [start, end, step] => Some(Range { start: number(start)?, end: number(end)?, step: number(step)?.unwrap_or(1) }).filter(|r| r.step > 0),
+        [start, end, step] => {
+            Some(Range { start: number(start)?, end: number(end)?, step: number(step)?.unwrap_or(1) }).filter(|r| r.step > 0)
+        }
         _ => None,
     }
 }
@@ -295,7 +297,9 @@ impl Range {
         let from_end = |place: i64| if place < 0 { place + length } else { place };
         let start = from_end(self.start.unwrap_or(0));
         let end = from_end(self.end.unwrap_or(length)).min(length);
-        let (Ok(start), Ok(end), Ok(step)) = (usize::try_from(start), usize::try_from(end), usize::try_from(self.step)) else { return };
+        let (Ok(start), Ok(end), Ok(step)) = (usize::try_from(start), usize::try_from(end), usize::try_from(self.step)) else {
+            return;
+        };
         out.extend(items.get(start..end).into_iter().flatten().step_by(step));
     }
 }

@@ -60,7 +60,8 @@ const DECLARED: &[Declared] = &[
 
 static COMPILED: LazyLock<Vec<CustomColumns>> = LazyLock::new(|| {
     let compile = |(_, _, columns): &Declared| {
-        let spec: Vec<Value> = columns.iter().map(|(name, kind, path)| json!({"name": name, "type": kind, "jsonPath": path})).collect();
+        let spec: Vec<Value> =
+            columns.iter().map(|(name, kind, path)| json!({"name": name, "type": kind, "jsonPath": path})).collect();
         custom_columns(&spec)
     };
     DECLARED.iter().map(compile).collect()

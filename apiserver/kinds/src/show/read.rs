@@ -74,7 +74,8 @@ pub(super) fn age(object: &Value, now_s: i64) -> Value {
 
 /// The texts of a list of strings, or of a field of each item, joined.
 pub(super) fn joined(items: &[Value], field: &str, separator: &str) -> String {
-    let texts: Vec<&str> = items.iter().map(|item| if field.is_empty() { item.as_str().unwrap_or("") } else { text(item, field) }).collect();
+    let texts: Vec<&str> =
+        items.iter().map(|item| if field.is_empty() { item.as_str().unwrap_or("") } else { text(item, field) }).collect();
     texts.join(separator)
 }
 
@@ -91,9 +92,5 @@ pub(super) fn containers(object: &Value, pointer: &str) -> [Value; 2] {
 
 /// Up to `max` texts and how many there are beyond, as upstream abbreviates lists.
 pub(super) fn some_of(texts: &[String], max: usize) -> String {
-    if texts.len() > max {
-        format!("{} + {} more...", texts[..max].join(","), texts.len() - max)
-    } else {
-        texts.join(",")
-    }
+    if texts.len() > max { format!("{} + {} more...", texts[..max].join(","), texts.len() - max) } else { texts.join(",") }
 }

@@ -42,7 +42,8 @@ pub(super) fn selector_text(selector: Option<&Value>) -> Option<String> {
 
 fn pairs(map: Option<&Value>) -> Vec<(&str, String)> {
     let entries = map.and_then(Value::as_object).into_iter().flatten();
-    let mut pairs: Vec<(&str, String)> = entries.map(|(k, v)| (k.as_str(), format!("{k}={}", v.as_str().unwrap_or("")))).collect();
+    let mut pairs: Vec<(&str, String)> =
+        entries.map(|(k, v)| (k.as_str(), format!("{k}={}", v.as_str().unwrap_or("")))).collect();
     pairs.sort();
     pairs
 }

@@ -23,7 +23,13 @@ fn recorded_columns_pods_services_list_workloads_kn_tables() {
 fn every_row_has_a_cell_for_each_column() {
     for row in crate::table::resources() {
         let object = json!({"metadata": {"name": "x", "creationTimestamp": "2026-11-24T08:29:00Z"}});
-        assert_eq!(cells(&row.group, &row.kind, &object, NOW).len(), columns(&row.group, &row.kind).len(), "{} {}", row.group, row.kind);
+        assert_eq!(
+            cells(&row.group, &row.kind, &object, NOW).len(),
+            columns(&row.group, &row.kind).len(),
+            "{} {}",
+            row.group,
+            row.kind
+        );
     }
 }
 
@@ -46,15 +52,27 @@ fn crd_default_and_typed_columns() {
     let object = json!({"metadata": {"name": "a", "creationTimestamp": "2026-11-24T08:29:00Z"}, "spec": {"f": 2.9, "l": [1, 2], "d": "soon"}});
     assert_eq!(custom_columns(&[]).cells(&object, NOW), [json!("a"), json!("60s")]);
     let column = |kind: &str, path: &str| json!({"name": "X", "type": kind, "jsonPath": path});
-    let spec = [column("integer", ".spec.f"), column("string", ".spec.l"), column("date", ".spec.d"), column("boolean", ".spec.f"), column("string", "]")];
-    assert_eq!(custom_columns(&spec).cells(&object, NOW), [json!("a"), json!(2), json!("[1,2]"), json!("<invalid>"), Value::Null, Value::Null]);
+    let spec = [
+        column("integer", ".spec.f"),
+        column("string", ".spec.l"),
+        column("date", ".spec.d"),
+        column("boolean", ".spec.f"),
+        column("string", "]"),
+    ];
+    assert_eq!(
+        custom_columns(&spec).cells(&object, NOW),
+        [json!("a"), json!(2), json!("[1,2]"), json!("<invalid>"), Value::Null, Value::Null]
+    );
 }
 
 #[test]
 fn kn_tables_cells() {
     let ready = json!([{"type": "Ready", "status": "True"}]);
     let service = json!({"metadata": {"name": "tab"}, "status": {"url": "http://tab.ns.example.com", "latestCreatedRevisionName": "tab-00001", "latestReadyRevisionName": "tab-00001", "conditions": ready}});
-    assert_eq!(shown("serving.knative.dev", "Service", &service), json!(["tab", "http://tab.ns.example.com", "tab-00001", "tab-00001", "True", null]));
+    assert_eq!(
+        shown("serving.knative.dev", "Service", &service),
+        json!(["tab", "http://tab.ns.example.com", "tab-00001", "tab-00001", "True", null])
+    );
     let revision = json!({"metadata": {"name": "tab-00001", "labels": {"serving.knative.dev/configuration": "tab", "serving.knative.dev/configurationGeneration": "1"}},
         "status": {"conditions": ready, "actualReplicas": 1, "desiredReplicas": 1}});
     assert_eq!(shown("serving.knative.dev", "Revision", &revision), json!(["tab-00001", "tab", "1", "True", null, 1, 1]));
@@ -101,9 +119,11 @@ fn pod_status_words() {
     assert_eq!(word(&waits, &init), "Init:1/2");
     let fails = json!({"phase": "Pending", "initContainerStatuses": [{"name": "i", "state": {"terminated": {"exitCode": 1, "reason": "Error"}}}]});
     assert_eq!(word(&fails, &init), "Init:Error");
-    let gated = json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}]});
+    let gated =
+        json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}]});
     assert_eq!(word(&gated, &one), "SchedulingGated");
-    let mut leaving = json!({"metadata": {"name": "p", "deletionTimestamp": "2026-11-24T08:29:30Z"}, "status": {"phase": "Running"}});
+    let mut leaving =
+        json!({"metadata": {"name": "p", "deletionTimestamp": "2026-11-24T08:29:30Z"}, "status": {"phase": "Running"}});
     assert_eq!(cells("", "Pod", &leaving, NOW)[2], "Terminating");
     leaving["status"]["phase"] = "Succeeded".into();
     assert_eq!(cells("", "Pod", &leaving, NOW)[2], "Succeeded");
@@ -154,7 +174,8 @@ fn trace_get_events_in_both_shapes() {
 
 #[test]
 fn autoscaler_targets() {
-    let metric = json!({"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}});
+    let metric =
+        json!({"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}});
     let object = json!({"metadata": {"name": "h"}, "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "d"}, "maxReplicas": 3, "metrics": [metric, metric, metric]},
         "status": {"currentMetrics": [{"type": "Resource", "resource": {"name": "cpu", "current": {"averageUtilization": 12}}}]}});
     assert_eq!(shown("autoscaling", "HorizontalPodAutoscaler", &object)[2], "cpu: 12%/80%, cpu: <unknown>/80% + 1 more...");
@@ -173,8 +194,23 @@ fn endpoints_are_abbreviated() {
 #[test]
 fn durations() {
     let wanted = [
-        (-2, "<invalid>"), (-1, "0s"), (119, "119s"), (120, "2m"), (121, "2m1s"), (600, "10m"), (10_799, "179m"), (10_800, "3h"), (10_860, "3h1m"),
-        (28_800, "8h"), (172_799, "47h"), (172_800, "2d"), (176_400, "2d1h"), (691_200, "8d"), (63_072_000, "2y"), (63_158_400, "2y1d"), (252_288_000, "8y"),
+        (-2, "<invalid>"),
+        (-1, "0s"),
+        (119, "119s"),
+        (120, "2m"),
+        (121, "2m1s"),
+        (600, "10m"),
+        (10_799, "179m"),
+        (10_800, "3h"),
+        (10_860, "3h1m"),
+        (28_800, "8h"),
+        (172_799, "47h"),
+        (172_800, "2d"),
+        (176_400, "2d1h"),
+        (691_200, "8d"),
+        (63_072_000, "2y"),
+        (63_158_400, "2y1d"),
+        (252_288_000, "8y"),
     ];
     for (seconds, text) in wanted {
         assert_eq!(human_duration(seconds), text, "{seconds}");
@@ -184,7 +220,8 @@ fn durations() {
 #[test]
 fn json_paths() {
     let object = json!({"a": {"b": [{"n": "x", "v": 1}, {"n": "y", "v": 2}, {"n": "z"}], "k.l": 7}});
-    let find = |path: &str| Value::from(jsonpath::Path::parse(path).unwrap().find(&object).into_iter().cloned().collect::<Vec<_>>());
+    let find =
+        |path: &str| Value::from(jsonpath::Path::parse(path).unwrap().find(&object).into_iter().cloned().collect::<Vec<_>>());
     assert_eq!(find(".a.b[0].n"), json!(["x"]));
     assert_eq!(find("{.a.b[-1].n}"), json!(["z"]));
     assert_eq!(find(".a.b[*].v"), json!([1, 2]));
@@ -204,8 +241,14 @@ fn json_paths() {
 
 #[test]
 fn list_field_unknown_and_kn_tables_field_selector_refused() {
-    assert_eq!(unknown_field_label("", "ConfigMap", "spec.x"), "\"spec.x\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\"");
-    assert_eq!(unknown_field_label("serving.knative.dev", "Service", "spec.template"), "field label not supported: spec.template");
+    assert_eq!(
+        unknown_field_label("", "ConfigMap", "spec.x"),
+        "\"spec.x\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
+    );
+    assert_eq!(
+        unknown_field_label("serving.knative.dev", "Service", "spec.template"),
+        "field label not supported: spec.template"
+    );
     assert_eq!(unknown_field_label("", "Pod", "spec.x"), "field label not supported: spec.x");
 }
 

@@ -10,7 +10,9 @@ const YEAR_DAYS: i64 = 365;
 /// A duration in seconds as people read it: two units at most, fewer the longer it is.
 #[must_use]
 pub fn human_duration(seconds: i64) -> String {
-    let two = |high: i64, unit: &str, low: i64, small: &str| if low == 0 { format!("{high}{unit}") } else { format!("{high}{unit}{low}{small}") };
+    let two = |high: i64, unit: &str, low: i64, small: &str| {
+        if low == 0 { format!("{high}{unit}") } else { format!("{high}{unit}{low}{small}") }
+    };
     let (minutes, hours, days) = (seconds / MINUTE, seconds / HOUR, seconds / DAY);
     match seconds {
         // Clocks of machines differ by a little; more than that is worth a word.

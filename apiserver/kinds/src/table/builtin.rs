@@ -15,13 +15,29 @@ pub(super) fn core() -> Vec<Resource> {
         row("Endpoints", "endpoints").short(&["ep"]).stored(Storage::Synthesised).hash("fWeeMqaN/OA="),
         row("Event", "events").short(&["ev"]).stored(Storage::Ephemeral).hash("r2yiGXH7wu8="),
         row("LimitRange", "limitranges").short(&["limits"]).hash("EBKMFVe6cwo="),
-        row("Namespace", "namespaces").cluster().short(&["ns"]).verbs(Verbs::ONE_BY_ONE).sub("finalize", Verbs::UPDATE).status().hash("Q3oi5N2YM8M="),
-        row("Node", "nodes").cluster().short(&["no"]).sub_kind("proxy", Verbs::PROXY, "NodeProxyOptions").status().hash("XwShjMxG9Fs="),
+        row("Namespace", "namespaces")
+            .cluster()
+            .short(&["ns"])
+            .verbs(Verbs::ONE_BY_ONE)
+            .sub("finalize", Verbs::UPDATE)
+            .status()
+            .hash("Q3oi5N2YM8M="),
+        row("Node", "nodes")
+            .cluster()
+            .short(&["no"])
+            .sub_kind("proxy", Verbs::PROXY, "NodeProxyOptions")
+            .status()
+            .hash("XwShjMxG9Fs="),
         row("PersistentVolumeClaim", "persistentvolumeclaims").short(&["pvc"]).status().hash("QWTyNDq0dC4="),
         row("PersistentVolume", "persistentvolumes").cluster().short(&["pv"]).status().hash("HN/zwEC+JgM="),
         pods(),
         row("PodTemplate", "podtemplates").hash("LIXB2x4IFpk="),
-        row("ReplicationController", "replicationcontrollers").short(&["rc"]).categories(&["all"]).scale().status().hash("Jond2If31h0="),
+        row("ReplicationController", "replicationcontrollers")
+            .short(&["rc"])
+            .categories(&["all"])
+            .scale()
+            .status()
+            .hash("Jond2If31h0="),
         row("ResourceQuota", "resourcequotas").short(&["quota"]).status().hash("8uhSgffRX6w="),
         row("Secret", "secrets").hash("S6u1pOWzb84="),
         row("ServiceAccount", "serviceaccounts")

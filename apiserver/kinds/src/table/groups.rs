@@ -13,7 +13,12 @@ fn review(group: &'static str, kind: &'static str, plural: &'static str) -> Reso
 
 /// Workloads, their autoscaling and their disruption budgets.
 pub(super) fn workloads() -> Vec<Resource> {
-    let hpa = |version| row("autoscaling", version, "HorizontalPodAutoscaler", "horizontalpodautoscalers").short(&["hpa"]).categories(&["all"]).status();
+    let hpa = |version| {
+        row("autoscaling", version, "HorizontalPodAutoscaler", "horizontalpodautoscalers")
+            .short(&["hpa"])
+            .categories(&["all"])
+            .status()
+    };
     vec![
         row("apps", "v1", "ControllerRevision", "controllerrevisions").hash("85nkx63pcBU="),
         row("apps", "v1", "DaemonSet", "daemonsets").short(&["ds"]).categories(&["all"]).status().hash("dd7pWHUlMKQ="),
@@ -39,7 +44,8 @@ pub(super) fn workloads() -> Vec<Resource> {
 
 /// Who may do what, and what is checked on the way in.
 pub(super) fn policy() -> Vec<Resource> {
-    let admission = |kind, plural| row("admissionregistration.k8s.io", "v1", kind, plural).cluster().categories(&["api-extensions"]);
+    let admission =
+        |kind, plural| row("admissionregistration.k8s.io", "v1", kind, plural).cluster().categories(&["api-extensions"]);
     vec![
         admission("MutatingWebhookConfiguration", "mutatingwebhookconfigurations").hash("Sqi0GUgDaX0="),
         admission("ValidatingAdmissionPolicy", "validatingadmissionpolicies").status().hash("6OxvlMmQ6is="),

@@ -201,7 +201,14 @@ impl Resource {
 
     /// Adds a subresource that speaks a kind of another group.
     #[must_use]
-    pub fn sub_foreign(mut self, name: &'static str, verbs: Verbs, group: &'static str, version: &'static str, kind: &'static str) -> Resource {
+    pub fn sub_foreign(
+        mut self,
+        name: &'static str,
+        verbs: Verbs,
+        group: &'static str,
+        version: &'static str,
+        kind: &'static str,
+    ) -> Resource {
         let group_version = Some((group.into(), version.into()));
         self.subresources.push(Subresource { name: name.into(), verbs, group_version, kind: kind.into() });
         self

@@ -48,7 +48,10 @@ fn crd_discovery() {
     let group = document["items"].as_array().unwrap().iter().find(|g| g["metadata"]["name"] == "pub.example.com").unwrap();
     let entry = &group["versions"][0]["resources"][0];
     assert_eq!(entry["responseKind"]["group"], "pub.example.com");
-    assert_eq!(entry["subresources"][1]["responseKind"], serde_json::json!({"group": "autoscaling", "version": "v1", "kind": "Scale"}));
+    assert_eq!(
+        entry["subresources"][1]["responseKind"],
+        serde_json::json!({"group": "autoscaling", "version": "v1", "kind": "Scale"})
+    );
 }
 
 #[test]

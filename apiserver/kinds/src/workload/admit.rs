@@ -79,9 +79,10 @@ fn push(parent: &mut Value, key: &str, item: Value) -> bool {
 }
 
 fn tolerate(spec: &mut Value, key: &str) {
-    let held = spec.list("tolerations").iter().any(|t| {
-        (t.text("key").is_empty() || t.text("key") == key) && matches!(t.text("effect"), "" | "NoExecute")
-    });
+    let held = spec
+        .list("tolerations")
+        .iter()
+        .any(|t| (t.text("key").is_empty() || t.text("key") == key) && matches!(t.text("effect"), "" | "NoExecute"));
     if !held {
         let item = json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": TOLERATION_SECONDS});
         push(spec, "tolerations", item);

@@ -233,9 +233,17 @@ mod tests {
     #[test]
     fn terms_and_spread() {
         let mut out = Faults::new();
-        affinity(&mut out, &json!({"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": [{"matchExpressions": [{"key": "a", "operator": "Gt"}]}]}},
-            "podAffinity": {PREFERRED: [{"weight": 101, "podAffinityTerm": {"topologyKey": "zone"}}]}}), "a");
-        spread(&mut out, &[json!({"maxSkew": 0, "topologyKey": "z", "whenUnsatisfiable": "ScheduleAnyway", "minDomains": 1})], "s");
+        affinity(
+            &mut out,
+            &json!({"nodeAffinity": {REQUIRED: {"nodeSelectorTerms": [{"matchExpressions": [{"key": "a", "operator": "Gt"}]}]}},
+            "podAffinity": {PREFERRED: [{"weight": 101, "podAffinityTerm": {"topologyKey": "zone"}}]}}),
+            "a",
+        );
+        spread(
+            &mut out,
+            &[json!({"maxSkew": 0, "topologyKey": "z", "whenUnsatisfiable": "ScheduleAnyway", "minDomains": 1})],
+            "s",
+        );
         let shown: Vec<String> = out.iter().map(ToString::to_string).collect();
         assert_eq!(
             shown,

@@ -228,8 +228,7 @@ pub(crate) fn init(out: &mut Faults, containers: &[Value], regular: &[Value], pa
 
 /// Every fault of `ephemeralContainers`.
 pub(crate) fn ephemeral(out: &mut Faults, spec: &Value, path: &str, around: &Around<'_>) {
-    let others: Vec<&str> =
-        spec.list("containers").iter().chain(spec.list("initContainers")).map(|c| c.text("name")).collect();
+    let others: Vec<&str> = spec.list("containers").iter().chain(spec.list("initContainers")).map(|c| c.text("name")).collect();
     let mut names = others.clone();
     for (i, container) in spec.list("ephemeralContainers").iter().enumerate() {
         let item = format!("{path}[{i}]");
@@ -246,8 +245,15 @@ pub(crate) fn ephemeral(out: &mut Faults, spec: &Value, path: &str, around: &Aro
         }
         let refused = "cannot be set for an Ephemeral Container";
         for key in [
-            "ports", "resources", "resizePolicy", "restartPolicy", "restartPolicyRules", "livenessProbe", "readinessProbe",
-            "startupProbe", "lifecycle",
+            "ports",
+            "resources",
+            "resizePolicy",
+            "restartPolicy",
+            "restartPolicyRules",
+            "livenessProbe",
+            "readinessProbe",
+            "startupProbe",
+            "lifecycle",
         ] {
             let set = match container.at(key) {
                 None => false,

@@ -43,9 +43,10 @@ pub fn check(schedule: &str) -> Result<(), String> {
     if fields.len() != FIELDS.len() {
         return Err(format!("expected exactly 5 fields, found {}: [{}]", fields.len(), fields.join(" ")));
     }
-    fields.iter().zip(&FIELDS).try_for_each(|(text, bounds)| {
-        text.split(',').filter(|part| !part.is_empty()).try_for_each(|part| range(part, bounds))
-    })
+    fields
+        .iter()
+        .zip(&FIELDS)
+        .try_for_each(|(text, bounds)| text.split(',').filter(|part| !part.is_empty()).try_for_each(|part| range(part, bounds)))
 }
 
 /// Is this the name of a time zone? Where the system has no zones at all, any plausible name passes.

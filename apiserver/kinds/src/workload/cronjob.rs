@@ -9,13 +9,8 @@ use crate::strategy::{Strategy, reset_status};
 use serde_json::Value;
 
 /// The strategy of CronJobs.
-pub const STRATEGY: Strategy = Strategy {
-    default,
-    validate,
-    validate_update,
-    prepare_create: reset_status,
-    prepare_update: super::keep_status_and_bump,
-};
+pub const STRATEGY: Strategy =
+    Strategy { default, validate, validate_update, prepare_create: reset_status, prepare_update: super::keep_status_and_bump };
 
 /// Jobs get the name of their CronJob and eleven characters more.
 const NAME_BYTES_MAX: usize = 52;

@@ -126,8 +126,15 @@ pub(crate) fn validate_status(new: &Value, old: &Value) -> Vec<FieldError> {
     let nothing = Value::Null;
     let status = new.at("status").unwrap_or(&nothing);
     for key in [
-        "currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady", "observedGeneration",
-        "updatedNumberScheduled", "numberAvailable", "numberUnavailable", "collisionCount",
+        "currentNumberScheduled",
+        "numberMisscheduled",
+        "desiredNumberScheduled",
+        "numberReady",
+        "observedGeneration",
+        "updatedNumberScheduled",
+        "numberAvailable",
+        "numberUnavailable",
+        "collisionCount",
     ] {
         nonnegative(&mut out, status, "status", key);
     }

@@ -39,7 +39,9 @@ pub fn pod_spec(spec: &mut Value) {
         "" => spec.text("serviceAccount").to_owned(),
         name => name.to_owned(),
     };
-    if !account.is_empty() && let Some(map) = spec.as_object_mut() {
+    if !account.is_empty()
+        && let Some(map) = spec.as_object_mut()
+    {
         map.insert("serviceAccountName".into(), account.clone().into());
         map.insert("serviceAccount".into(), account.into());
     }
@@ -206,7 +208,15 @@ fn fill_disks(volume: &mut Value) {
     let rows: [(&str, &[(&str, Value)]); 4] = [
         ("iscsi", &[("iscsiInterface", json!("default"))]),
         ("rbd", &[("pool", json!("rbd")), ("user", json!("admin")), ("keyring", json!("/etc/ceph/keyring"))]),
-        ("azureDisk", &[("cachingMode", json!("ReadWrite")), ("kind", json!("Shared")), ("fsType", json!("ext4")), ("readOnly", json!(false))]),
+        (
+            "azureDisk",
+            &[
+                ("cachingMode", json!("ReadWrite")),
+                ("kind", json!("Shared")),
+                ("fsType", json!("ext4")),
+                ("readOnly", json!(false)),
+            ],
+        ),
         ("scaleIO", &[("storageMode", json!("ThinProvisioned")), ("fsType", json!("xfs"))]),
     ];
     for (kind, values) in rows {

@@ -10,8 +10,7 @@ use crate::strategy::{Strategy, reset_status};
 use serde_json::Value;
 
 /// The strategy of Deployments.
-pub const STRATEGY: Strategy =
-    Strategy { default, validate, validate_update, prepare_create: reset_status, prepare_update };
+pub const STRATEGY: Strategy = Strategy { default, validate, validate_update, prepare_create: reset_status, prepare_update };
 
 fn default(object: &mut Value) {
     let Some(spec) = object.get_mut("spec").filter(|s| s.is_object()) else { return };
@@ -108,8 +107,14 @@ pub(crate) fn validate_status(new: &Value, old: &Value) -> Vec<FieldError> {
     let nothing = Value::Null;
     let status = new.at("status").unwrap_or(&nothing);
     for key in [
-        "observedGeneration", "replicas", "updatedReplicas", "readyReplicas", "availableReplicas", "unavailableReplicas",
-        "terminatingReplicas", "collisionCount",
+        "observedGeneration",
+        "replicas",
+        "updatedReplicas",
+        "readyReplicas",
+        "availableReplicas",
+        "unavailableReplicas",
+        "terminatingReplicas",
+        "collisionCount",
     ] {
         nonnegative(&mut out, status, "status", key);
     }

@@ -88,9 +88,9 @@ fn iscsi_name(name: &str) -> Option<&'static str> {
         let date = rest.strip_prefix('.').and_then(|r| r.split_once('.'));
         date.is_some_and(|(date, tail)| {
             let dated = date.len() == 7 && date.char_indices().all(|(i, c)| if i == 4 { c == '-' } else { c.is_ascii_digit() });
-            let ended = tail.split_once(':').is_none_or(|(_, id)| {
-                !id.is_empty() && !id.contains(|c: char| c.is_whitespace() || ",;*&$|".contains(c))
-            });
+            let ended = tail
+                .split_once(':')
+                .is_none_or(|(_, id)| !id.is_empty() && !id.contains(|c: char| c.is_whitespace() || ",;*&$|".contains(c)));
             dated && tail.contains(':') && ended
         })
     } else if let Some(rest) = name.strip_prefix("eui") {
@@ -120,7 +120,8 @@ fn iscsi(out: &mut Faults, body: &Value, path: &str, name: &str, volume_path: &s
         out.push(FieldError::required(format!("{path}.secretRef"), ""));
     }
     if body.has("initiatorName") && name.len() + 1 + body.text("targetPortal").len() > 64 {
-        let detail = "Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if iscsi.initiatorName is specified.";
+        let detail =
+            "Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if iscsi.initiatorName is specified.";
         out.push(FieldError::invalid(format!("{volume_path}.name"), name, detail));
     }
 }
@@ -217,7 +218,11 @@ mod tests {
         let rows = [
             ("nfs", json!({"server": "s", "path": "x"}), "v.nfs.path: Invalid value: \"x\": must be an absolute path"),
             ("gcePersistentDisk", json!({}), "v.persistentDisk.pdName: Required value"),
-            ("iscsi", json!({"targetPortal": "p", "iqn": "x"}), "v.iscsi.iqn: Invalid value: \"x\": must be valid format starting with iqn, eui, or naa"),
+            (
+                "iscsi",
+                json!({"targetPortal": "p", "iqn": "x"}),
+                "v.iscsi.iqn: Invalid value: \"x\": must be valid format starting with iqn, eui, or naa",
+            ),
             ("rbd", json!({"image": "i"}), "v.rbd.monitors: Required value"),
         ];
         for (kind, body, want) in rows {

@@ -9,7 +9,9 @@ use serde_json::{Map, Serializer, Value};
 /// The shape of each struct: `GoName=jsonName:type`. Types: `s` text, `b` flag, `n` number, `?` anything that may be null,
 /// a name for a struct by value, `*` before it for a pointer, `[` for a list of them.
 const SHAPES: &[(&str, &str)] = &[
-    ("PodSpec", "Volumes=volumes:[Volume InitContainers=initContainers:[Container Containers=containers:[Container \
+    (
+        "PodSpec",
+        "Volumes=volumes:[Volume InitContainers=initContainers:[Container Containers=containers:[Container \
         EphemeralContainers=ephemeralContainers:[EphemeralContainer RestartPolicy=restartPolicy:s \
         TerminationGracePeriodSeconds=terminationGracePeriodSeconds:? ActiveDeadlineSeconds=activeDeadlineSeconds:? \
         DNSPolicy=dnsPolicy:s NodeSelector=nodeSelector:? ServiceAccountName=serviceAccountName:s \
@@ -21,16 +23,23 @@ const SHAPES: &[(&str, &str)] = &[
         ReadinessGates=readinessGates:[ReadinessGate RuntimeClassName=runtimeClassName:? Overhead=overhead:? \
         EnableServiceLinks=enableServiceLinks:? TopologySpreadConstraints=topologySpreadConstraints:[Spread OS=os:*OS \
         SchedulingGates=schedulingGates:[OS ResourceClaims=resourceClaims:[PodClaim Resources=resources:*Resources \
-        HostnameOverride=hostnameOverride:? SchedulingGroup=schedulingGroup:?"),
-    ("PodSecurityContext", "HostNetwork=hostNetwork:b HostPID=hostPID:b HostIPC=hostIPC:b \
+        HostnameOverride=hostnameOverride:? SchedulingGroup=schedulingGroup:?",
+    ),
+    (
+        "PodSecurityContext",
+        "HostNetwork=hostNetwork:b HostPID=hostPID:b HostIPC=hostIPC:b \
         ShareProcessNamespace=shareProcessNamespace:? HostUsers=hostUsers:? SELinuxOptions=seLinuxOptions:*SELinux \
         WindowsOptions=windowsOptions:*Windows RunAsUser=runAsUser:? RunAsGroup=runAsGroup:? RunAsNonRoot=runAsNonRoot:? \
         SupplementalGroups=supplementalGroups:? SupplementalGroupsPolicy=supplementalGroupsPolicy:? FSGroup=fsGroup:? \
         FSGroupChangePolicy=fsGroupChangePolicy:? Sysctls=sysctls:[Pair SeccompProfile=seccompProfile:*Profile \
-        AppArmorProfile=appArmorProfile:*Profile SELinuxChangePolicy=seLinuxChangePolicy:?"),
+        AppArmorProfile=appArmorProfile:*Profile SELinuxChangePolicy=seLinuxChangePolicy:?",
+    ),
     ("SELinux", "User=user:s Role=role:s Type=type:s Level=level:s"),
-    ("Windows", "GMSACredentialSpecName=gmsaCredentialSpecName:? GMSACredentialSpec=gmsaCredentialSpec:? \
-        RunAsUserName=runAsUserName:? HostProcess=hostProcess:?"),
+    (
+        "Windows",
+        "GMSACredentialSpecName=gmsaCredentialSpecName:? GMSACredentialSpec=gmsaCredentialSpec:? \
+        RunAsUserName=runAsUserName:? HostProcess=hostProcess:?",
+    ),
     ("Profile", "Type=type:s LocalhostProfile=localhostProfile:?"),
     ("Pair", "Name=name:s Value=value:s"),
     ("Reference", "Name=name:s"),
@@ -41,21 +50,36 @@ const SHAPES: &[(&str, &str)] = &[
     ("DNSOption", "Name=name:s Value=value:?"),
     ("ReadinessGate", "ConditionType=conditionType:s"),
     ("PodClaim", "Name=name:s ResourceClaimName=resourceClaimName:? ResourceClaimTemplateName=resourceClaimTemplateName:?"),
-    ("Spread", "MaxSkew=maxSkew:n TopologyKey=topologyKey:s WhenUnsatisfiable=whenUnsatisfiable:s \
+    (
+        "Spread",
+        "MaxSkew=maxSkew:n TopologyKey=topologyKey:s WhenUnsatisfiable=whenUnsatisfiable:s \
         LabelSelector=labelSelector:? MinDomains=minDomains:? NodeAffinityPolicy=nodeAffinityPolicy:? \
-        NodeTaintsPolicy=nodeTaintsPolicy:? MatchLabelKeys=matchLabelKeys:?"),
-    ("Affinity", "NodeAffinity=nodeAffinity:*NodeAffinity PodAffinity=podAffinity:*PodAffinity \
-        PodAntiAffinity=podAntiAffinity:*PodAffinity"),
-    ("NodeAffinity", "RequiredDuringSchedulingIgnoredDuringExecution=requiredDuringSchedulingIgnoredDuringExecution:*NodeTerms \
-        PreferredDuringSchedulingIgnoredDuringExecution=preferredDuringSchedulingIgnoredDuringExecution:[NodePreference"),
+        NodeTaintsPolicy=nodeTaintsPolicy:? MatchLabelKeys=matchLabelKeys:?",
+    ),
+    (
+        "Affinity",
+        "NodeAffinity=nodeAffinity:*NodeAffinity PodAffinity=podAffinity:*PodAffinity \
+        PodAntiAffinity=podAntiAffinity:*PodAffinity",
+    ),
+    (
+        "NodeAffinity",
+        "RequiredDuringSchedulingIgnoredDuringExecution=requiredDuringSchedulingIgnoredDuringExecution:*NodeTerms \
+        PreferredDuringSchedulingIgnoredDuringExecution=preferredDuringSchedulingIgnoredDuringExecution:[NodePreference",
+    ),
     ("NodeTerms", "NodeSelectorTerms=nodeSelectorTerms:[NodeTerm"),
     ("NodeTerm", "MatchExpressions=matchExpressions:[NodeRule MatchFields=matchFields:[NodeRule"),
     ("NodeRule", "Key=key:s Operator=operator:s Values=values:?"),
     ("NodePreference", "Weight=weight:n Preference=preference:NodeTerm"),
-    ("PodAffinity", "RequiredDuringSchedulingIgnoredDuringExecution=requiredDuringSchedulingIgnoredDuringExecution:[PodTerm \
-        PreferredDuringSchedulingIgnoredDuringExecution=preferredDuringSchedulingIgnoredDuringExecution:[PodPreference"),
-    ("PodTerm", "LabelSelector=labelSelector:? Namespaces=namespaces:? TopologyKey=topologyKey:s \
-        NamespaceSelector=namespaceSelector:? MatchLabelKeys=matchLabelKeys:? MismatchLabelKeys=mismatchLabelKeys:?"),
+    (
+        "PodAffinity",
+        "RequiredDuringSchedulingIgnoredDuringExecution=requiredDuringSchedulingIgnoredDuringExecution:[PodTerm \
+        PreferredDuringSchedulingIgnoredDuringExecution=preferredDuringSchedulingIgnoredDuringExecution:[PodPreference",
+    ),
+    (
+        "PodTerm",
+        "LabelSelector=labelSelector:? Namespaces=namespaces:? TopologyKey=topologyKey:s \
+        NamespaceSelector=namespaceSelector:? MatchLabelKeys=matchLabelKeys:? MismatchLabelKeys=mismatchLabelKeys:?",
+    ),
     ("PodPreference", "Weight=weight:n PodAffinityTerm=podAffinityTerm:PodTerm"),
     ("Container", CONTAINER),
     ("EphemeralContainer", CONTAINER),
@@ -63,8 +87,11 @@ const SHAPES: &[(&str, &str)] = &[
     ("EnvFrom", "Prefix=prefix:s ConfigMapRef=configMapRef:*OptionalName SecretRef=secretRef:*OptionalName"),
     ("OptionalName", "Name=name:s Optional=optional:?"),
     ("Env", "Name=name:s Value=value:s ValueFrom=valueFrom:*EnvSource"),
-    ("EnvSource", "FieldRef=fieldRef:*FieldRef ResourceFieldRef=resourceFieldRef:*ResourceRef ConfigMapKeyRef=configMapKeyRef:*KeyRef \
-        SecretKeyRef=secretKeyRef:*KeyRef FileKeyRef=fileKeyRef:*FileRef"),
+    (
+        "EnvSource",
+        "FieldRef=fieldRef:*FieldRef ResourceFieldRef=resourceFieldRef:*ResourceRef ConfigMapKeyRef=configMapKeyRef:*KeyRef \
+        SecretKeyRef=secretKeyRef:*KeyRef FileKeyRef=fileKeyRef:*FileRef",
+    ),
     ("FieldRef", "APIVersion=apiVersion:s FieldPath=fieldPath:s"),
     ("ResourceRef", "ContainerName=containerName:s Resource=resource:s Divisor=divisor:q"),
     ("KeyRef", "Name=name:s Key=key:s Optional=optional:?"),
@@ -74,13 +101,19 @@ const SHAPES: &[(&str, &str)] = &[
     ("Resize", "ResourceName=resourceName:s RestartPolicy=restartPolicy:s"),
     ("RestartRule", "Action=action:s ExitCodes=exitCodes:*ExitCodes"),
     ("ExitCodes", "Operator=operator:s Values=values:?"),
-    ("Mount", "Name=name:s ReadOnly=readOnly:b RecursiveReadOnly=recursiveReadOnly:? MountPath=mountPath:s SubPath=subPath:s \
-        MountPropagation=mountPropagation:? SubPathExpr=subPathExpr:s"),
+    (
+        "Mount",
+        "Name=name:s ReadOnly=readOnly:b RecursiveReadOnly=recursiveReadOnly:? MountPath=mountPath:s SubPath=subPath:s \
+        MountPropagation=mountPropagation:? SubPathExpr=subPathExpr:s",
+    ),
     ("Device", "Name=name:s DevicePath=devicePath:s"),
-    ("Probe", "Exec=exec:*Exec HTTPGet=httpGet:*HTTPGet TCPSocket=tcpSocket:*TCPSocket GRPC=grpc:*GRPC \
+    (
+        "Probe",
+        "Exec=exec:*Exec HTTPGet=httpGet:*HTTPGet TCPSocket=tcpSocket:*TCPSocket GRPC=grpc:*GRPC \
         InitialDelaySeconds=initialDelaySeconds:n TimeoutSeconds=timeoutSeconds:n PeriodSeconds=periodSeconds:n \
         SuccessThreshold=successThreshold:n FailureThreshold=failureThreshold:n \
-        TerminationGracePeriodSeconds=terminationGracePeriodSeconds:?"),
+        TerminationGracePeriodSeconds=terminationGracePeriodSeconds:?",
+    ),
     ("Exec", "Command=command:?"),
     ("HTTPGet", "Path=path:s Port=port:n Host=host:s Scheme=scheme:s HTTPHeaders=httpHeaders:[Pair"),
     ("TCPSocket", "Port=port:n Host=host:s"),
@@ -88,19 +121,25 @@ const SHAPES: &[(&str, &str)] = &[
     ("Lifecycle", "PostStart=postStart:*Hook PreStop=preStop:*Hook StopSignal=stopSignal:?"),
     ("Hook", "Exec=exec:*Exec HTTPGet=httpGet:*HTTPGet TCPSocket=tcpSocket:*TCPSocket Sleep=sleep:*Sleep"),
     ("Sleep", "Seconds=seconds:n"),
-    ("SecurityContext", "Capabilities=capabilities:*Capabilities Privileged=privileged:? SELinuxOptions=seLinuxOptions:*SELinux \
+    (
+        "SecurityContext",
+        "Capabilities=capabilities:*Capabilities Privileged=privileged:? SELinuxOptions=seLinuxOptions:*SELinux \
         WindowsOptions=windowsOptions:*Windows RunAsUser=runAsUser:? RunAsGroup=runAsGroup:? RunAsNonRoot=runAsNonRoot:? \
         ReadOnlyRootFilesystem=readOnlyRootFilesystem:? AllowPrivilegeEscalation=allowPrivilegeEscalation:? \
-        ProcMount=procMount:? SeccompProfile=seccompProfile:*Profile AppArmorProfile=appArmorProfile:*Profile"),
+        ProcMount=procMount:? SeccompProfile=seccompProfile:*Profile AppArmorProfile=appArmorProfile:*Profile",
+    ),
     ("Capabilities", "Add=add:? Drop=drop:?"),
-    ("Volume", "Name=name:s HostPath=hostPath:*HostPath EmptyDir=emptyDir:*EmptyDir GCEPersistentDisk=gcePersistentDisk:*Any \
+    (
+        "Volume",
+        "Name=name:s HostPath=hostPath:*HostPath EmptyDir=emptyDir:*EmptyDir GCEPersistentDisk=gcePersistentDisk:*Any \
         AWSElasticBlockStore=awsElasticBlockStore:*Any GitRepo=gitRepo:*Any Secret=secret:*Secret NFS=nfs:*NFS \
         ISCSI=iscsi:*Any Glusterfs=glusterfs:*Any PersistentVolumeClaim=persistentVolumeClaim:*Claim RBD=rbd:*Any \
         Quobyte=quobyte:*Any FlexVolume=flexVolume:*Any Cinder=cinder:*Any CephFS=cephfs:*Any Flocker=flocker:*Any \
         DownwardAPI=downwardAPI:*Downward FC=fc:*Any AzureFile=azureFile:*Any ConfigMap=configMap:*ConfigMap \
         VsphereVolume=vsphereVolume:*Any AzureDisk=azureDisk:*Any PhotonPersistentDisk=photonPersistentDisk:*Any \
         Projected=projected:*Projected PortworxVolume=portworxVolume:*Any ScaleIO=scaleIO:*Any StorageOS=storageos:*Any \
-        CSI=csi:*CSI Ephemeral=ephemeral:*Any Image=image:*Image"),
+        CSI=csi:*CSI Ephemeral=ephemeral:*Any Image=image:*Image",
+    ),
     ("HostPath", "Path=path:s Type=type:?"),
     ("EmptyDir", "Medium=medium:s SizeLimit=sizeLimit:?"),
     ("Secret", "SecretName=secretName:s Items=items:[KeyToPath DefaultMode=defaultMode:? Optional=optional:?"),
@@ -111,18 +150,27 @@ const SHAPES: &[(&str, &str)] = &[
     ("Downward", "Items=items:[DownwardFile DefaultMode=defaultMode:?"),
     ("DownwardFile", "Path=path:s FieldRef=fieldRef:*FieldRef ResourceFieldRef=resourceFieldRef:*ResourceRef Mode=mode:?"),
     ("Projected", "Sources=sources:[Projection DefaultMode=defaultMode:?"),
-    ("Projection", "Secret=secret:*NamedItems DownwardAPI=downwardAPI:*DownwardItems ConfigMap=configMap:*NamedItems \
+    (
+        "Projection",
+        "Secret=secret:*NamedItems DownwardAPI=downwardAPI:*DownwardItems ConfigMap=configMap:*NamedItems \
         ServiceAccountToken=serviceAccountToken:*Token ClusterTrustBundle=clusterTrustBundle:*Trust \
-        PodCertificate=podCertificate:*Certificate"),
+        PodCertificate=podCertificate:*Certificate",
+    ),
     ("NamedItems", "Name=name:s Items=items:[KeyToPath Optional=optional:?"),
     ("DownwardItems", "Items=items:[DownwardFile"),
     ("Token", "Audience=audience:s ExpirationSeconds=expirationSeconds:n Path=path:s"),
     ("Trust", "Name=name:? SignerName=signerName:? LabelSelector=labelSelector:? Optional=optional:? Path=path:s"),
-    ("Certificate", "SignerName=signerName:s KeyType=keyType:s MaxExpirationSeconds=maxExpirationSeconds:? \
+    (
+        "Certificate",
+        "SignerName=signerName:s KeyType=keyType:s MaxExpirationSeconds=maxExpirationSeconds:? \
         CredentialBundlePath=credentialBundlePath:s KeyPath=keyPath:s CertificateChainPath=certificateChainPath:s \
-        UserAnnotations=userAnnotations:?"),
-    ("CSI", "Driver=driver:s ReadOnly=readOnly:? FSType=fsType:? VolumeAttributes=volumeAttributes:? \
-        NodePublishSecretRef=nodePublishSecretRef:*Reference"),
+        UserAnnotations=userAnnotations:?",
+    ),
+    (
+        "CSI",
+        "Driver=driver:s ReadOnly=readOnly:? FSType=fsType:? VolumeAttributes=volumeAttributes:? \
+        NodePublishSecretRef=nodePublishSecretRef:*Reference",
+    ),
     ("Image", "Reference=reference:s PullPolicy=pullPolicy:s"),
 ];
 
@@ -140,8 +188,7 @@ const HOSTED: [&str; 5] = ["hostNetwork", "hostPID", "hostIPC", "shareProcessNam
 /// A `PodSpec` in Go's names and order.
 pub(crate) fn pod_spec(spec: &Value) -> Value {
     let mut spec = spec.clone();
-    let moved: Vec<(String, Value)> =
-        HOSTED.iter().filter_map(|k| spec.get(*k).map(|v| ((*k).to_owned(), v.clone()))).collect();
+    let moved: Vec<(String, Value)> = HOSTED.iter().filter_map(|k| spec.get(*k).map(|v| ((*k).to_owned(), v.clone()))).collect();
     if let Some(context) = super::read::object_in(&mut spec, "securityContext") {
         context.extend(moved);
     }

@@ -169,8 +169,13 @@ pub(crate) fn check(out: &mut Faults, spec: &Value, path: &str) {
 /// Every fault of a `JobSpec` apart from its selector.
 pub(crate) fn check_body(out: &mut Faults, spec: &Value, path: &str) {
     for key in [
-        "parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished",
-        "backoffLimitPerIndex", "maxFailedIndexes",
+        "parallelism",
+        "completions",
+        "activeDeadlineSeconds",
+        "backoffLimit",
+        "ttlSecondsAfterFinished",
+        "backoffLimitPerIndex",
+        "maxFailedIndexes",
     ] {
         nonnegative(out, spec, path, key);
     }

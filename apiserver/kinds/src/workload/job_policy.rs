@@ -49,8 +49,7 @@ pub(crate) fn failure(out: &mut Faults, spec: &Value, path: &str) {
     }
     let nothing = Value::Null;
     let pod = spec.pointer("/template/spec").unwrap_or(&nothing);
-    let names: Vec<&str> =
-        pod.list("containers").iter().chain(pod.list("initContainers")).map(|c| c.text("name")).collect();
+    let names: Vec<&str> = pod.list("containers").iter().chain(pod.list("initContainers")).map(|c| c.text("name")).collect();
     for (i, rule) in rules.iter().enumerate() {
         failure_rule(out, spec, rule, &format!("{path_rules}[{i}]"), &names);
     }

@@ -40,9 +40,8 @@ fn completions(out: &mut Faults, fresh: &Value, held: &Value) {
 fn is_at_rest(job: &Value) -> bool {
     let status = job.at("status");
     let started = status.is_some_and(|s| s.has("startTime"));
-    let resting = status.is_some_and(|s| {
-        s.list("conditions").iter().any(|c| c.text("type") == "Suspended" && c.text("status") == "True")
-    });
+    let resting =
+        status.is_some_and(|s| s.list("conditions").iter().any(|c| c.text("type") == "Suspended" && c.text("status") == "True"));
     job.at("spec").is_some_and(|s| s.flag("suspend")) && (!started || resting && status.is_none_or(|s| s.number("active") == 0))
 }
 

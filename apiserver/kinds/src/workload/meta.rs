@@ -51,10 +51,9 @@ pub fn label_selector(selector: &Value, path: &str) -> Vec<FieldError> {
 fn requirement(out: &mut Faults, term: &Value, path: &str) {
     let values = term.list("values");
     match term.text("operator") {
-        "In" | "NotIn" if values.is_empty() => out.push(FieldError::required(
-            format!("{path}.values"),
-            "must be specified when `operator` is 'In' or 'NotIn'",
-        )),
+        "In" | "NotIn" if values.is_empty() => {
+            out.push(FieldError::required(format!("{path}.values"), "must be specified when `operator` is 'In' or 'NotIn'"))
+        }
         "Exists" | "DoesNotExist" if !values.is_empty() => out.push(FieldError::forbidden(
             format!("{path}.values"),
             "may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
@@ -120,12 +119,8 @@ pub fn spell_selector(selector: &Value) -> String {
 /// A plain map of labels as one line (the selector of a ReplicationController).
 #[must_use]
 pub fn spell_labels(map: &Value) -> String {
-    let mut terms: Vec<String> = map
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(k, v)| format!("{k}={}", v.as_str().unwrap_or("")))
-        .collect();
+    let mut terms: Vec<String> =
+        map.as_object().into_iter().flatten().map(|(k, v)| format!("{k}={}", v.as_str().unwrap_or(""))).collect();
     terms.sort_unstable();
     terms.join(",")
 }

@@ -10,13 +10,8 @@ use crate::strategy::Strategy;
 use serde_json::{Value, json};
 
 /// The strategy of pods.
-pub const STRATEGY: Strategy = Strategy {
-    default: defaults::pod,
-    validate,
-    validate_update: pod_update::validate_update,
-    prepare_create,
-    prepare_update,
-};
+pub const STRATEGY: Strategy =
+    Strategy { default: defaults::pod, validate, validate_update: pod_update::validate_update, prepare_create, prepare_update };
 
 /// What holds of a pod at any time: its spec and its annotations.
 pub(crate) fn check(out: &mut Faults, pod: &Value) {

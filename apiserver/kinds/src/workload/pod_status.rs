@@ -34,12 +34,8 @@ pub(crate) fn validate(new: &Value, old: &Value) -> Vec<FieldError> {
     }
     let policy = spec.text("restartPolicy");
     transitions(&mut out, now, was, "containerStatuses", policy, &[]);
-    let sidecars: Vec<&str> = spec
-        .list("initContainers")
-        .iter()
-        .filter(|c| c.text("restartPolicy") == "Always")
-        .map(|c| c.text("name"))
-        .collect();
+    let sidecars: Vec<&str> =
+        spec.list("initContainers").iter().filter(|c| c.text("restartPolicy") == "Always").map(|c| c.text("name")).collect();
     transitions(&mut out, now, was, "initContainerStatuses", policy, &sidecars);
     // Ephemeral containers are never started again, whatever the pod's policy.
     transitions(&mut out, now, was, "ephemeralContainerStatuses", "Never", &[]);

@@ -150,7 +150,8 @@ fn narrowed(out: &mut Faults, now: &Value, before: &Value) {
         return;
     }
     for (i, (n, o)) in new.iter().zip(&old).enumerate() {
-        let grown = |key: &str| n.list(key).len() >= o.list(key).len() && n.list(key).iter().zip(o.list(key)).all(|(x, y)| same(x, y));
+        let grown =
+            |key: &str| n.list(key).len() >= o.list(key).len() && n.list(key).iter().zip(o.list(key)).all(|(x, y)| same(x, y));
         let was_empty = o.list("matchExpressions").is_empty() && o.list("matchFields").is_empty();
         let is_empty = n.list("matchExpressions").is_empty() && n.list("matchFields").is_empty();
         if !grown("matchExpressions") || !grown("matchFields") || was_empty && !is_empty {

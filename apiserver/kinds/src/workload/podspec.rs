@@ -254,9 +254,24 @@ fn operating_system(out: &mut Faults, spec: &Value, path: &str) {
         "" => out.push(FieldError::required(format!("{path}.os.name"), "cannot be empty")),
         "linux" => foreign_options(out, spec, path, &["windowsOptions"], &[], "windows options cannot be set for a linux pod"),
         "windows" => {
-            let both = ["appArmorProfile", "seLinuxOptions", "seccompProfile", "runAsUser", "runAsGroup", "fsGroup",
-                "fsGroupChangePolicy", "sysctls", "supplementalGroups", "supplementalGroupsPolicy", "seLinuxChangePolicy",
-                "capabilities", "readOnlyRootFilesystem", "privileged", "allowPrivilegeEscalation", "procMount"];
+            let both = [
+                "appArmorProfile",
+                "seLinuxOptions",
+                "seccompProfile",
+                "runAsUser",
+                "runAsGroup",
+                "fsGroup",
+                "fsGroupChangePolicy",
+                "sysctls",
+                "supplementalGroups",
+                "supplementalGroupsPolicy",
+                "seLinuxChangePolicy",
+                "capabilities",
+                "readOnlyRootFilesystem",
+                "privileged",
+                "allowPrivilegeEscalation",
+                "procMount",
+            ];
             let own = ["hostUsers", "hostPID", "hostIPC", "shareProcessNamespace"];
             foreign_options(out, spec, path, &both, &own, "cannot be set for a windows pod");
         }

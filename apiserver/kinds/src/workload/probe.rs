@@ -122,10 +122,26 @@ mod tests {
     fn handlers_and_numbers() {
         let rows = [
             (json!({"successThreshold": 1}), "livenessProbe", "c.livenessProbe: Required value: must specify a handler type"),
-            (json!({"exec": {"command": ["x"]}, "successThreshold": 2}), "startupProbe", "c.startupProbe.successThreshold: Invalid value: 2: must be 1"),
-            (json!({"tcpSocket": {"port": 0}}), "readinessProbe", "c.readinessProbe.tcpSocket.port: Invalid value: 0: must be between 1 and 65535, inclusive"),
-            (json!({"tcpSocket": {"port": 1}, "exec": {"command": ["x"]}}), "readinessProbe", "c.readinessProbe.tcpSocket: Forbidden: may not specify more than 1 handler type"),
-            (json!({"tcpSocket": {"port": 1}, "periodSeconds": -1}), "readinessProbe", "c.readinessProbe.periodSeconds: Invalid value: -1: must be greater than or equal to 0"),
+            (
+                json!({"exec": {"command": ["x"]}, "successThreshold": 2}),
+                "startupProbe",
+                "c.startupProbe.successThreshold: Invalid value: 2: must be 1",
+            ),
+            (
+                json!({"tcpSocket": {"port": 0}}),
+                "readinessProbe",
+                "c.readinessProbe.tcpSocket.port: Invalid value: 0: must be between 1 and 65535, inclusive",
+            ),
+            (
+                json!({"tcpSocket": {"port": 1}, "exec": {"command": ["x"]}}),
+                "readinessProbe",
+                "c.readinessProbe.tcpSocket: Forbidden: may not specify more than 1 handler type",
+            ),
+            (
+                json!({"tcpSocket": {"port": 1}, "periodSeconds": -1}),
+                "readinessProbe",
+                "c.readinessProbe.periodSeconds: Invalid value: -1: must be greater than or equal to 0",
+            ),
         ];
         for (body, kind, want) in rows {
             let mut out = Faults::new();

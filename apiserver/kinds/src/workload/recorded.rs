@@ -31,7 +31,10 @@ fn pod(spec: Value) -> Value {
 
 #[test]
 fn pods_create_and_rich() {
-    let (mut p, c) = create("", "Pod", json!({"metadata": {"name": "rich"}, "spec": {"schedulerName": "nobody",
+    let (mut p, c) = create(
+        "",
+        "Pod",
+        json!({"metadata": {"name": "rich"}, "spec": {"schedulerName": "nobody",
         "containers": [{"name": "c", "image": "reg.example/img", "ports": [{"containerPort": 8080}],
             "env": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
                     {"name": "B", "valueFrom": {"configMapKeyRef": {"name": "m", "key": "k"}}}],
@@ -39,12 +42,15 @@ fn pods_create_and_rich() {
             "resources": {"requests": {"cpu": "100m"}, "limits": {"cpu": "1", "memory": "128Mi"}},
             "volumeMounts": [{"name": "v", "mountPath": "/v"}]}],
         "volumes": [{"name": "v", "emptyDir": {}}, {"name": "s", "secret": {"secretName": "x"}}],
-        "terminationGracePeriodSeconds": 5, "automountServiceAccountToken": false}}));
+        "terminationGracePeriodSeconds": 5, "automountServiceAccountToken": false}}),
+    );
     assert_eq!(c, []);
     admit_pod(&mut p, "abcde", true, None);
     assert_eq!(p["metadata"]["generation"], 1);
     assert_eq!(p["status"], json!({"phase": "Pending", "qosClass": "Burstable"}));
-    assert_eq!(p["spec"], json!({"volumes": [{"name": "v", "emptyDir": {}}, {"name": "s", "secret": {"secretName": "x", "defaultMode": 420}}],
+    assert_eq!(
+        p["spec"],
+        json!({"volumes": [{"name": "v", "emptyDir": {}}, {"name": "s", "secret": {"secretName": "x", "defaultMode": 420}}],
         "containers": [{"name": "c", "image": "reg.example/img", "ports": [{"containerPort": 8080, "protocol": "TCP"}],
             "env": [{"name": "A", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}},
                     {"name": "B", "valueFrom": {"configMapKeyRef": {"name": "m", "key": "k"}}}],
@@ -57,7 +63,8 @@ fn pods_create_and_rich() {
         "serviceAccount": "default", "automountServiceAccountToken": false, "securityContext": {}, "schedulerName": "nobody",
         "tolerations": [{"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300},
             {"key": "node.kubernetes.io/unreachable", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}],
-        "priority": 0, "enableServiceLinks": true, "preemptionPolicy": "PreemptLowerPriority"}));
+        "priority": 0, "enableServiceLinks": true, "preemptionPolicy": "PreemptLowerPriority"})
+    );
 }
 
 /// A step, the spec of its pod, and the causes of the refusal.
@@ -67,17 +74,34 @@ type Row = (&'static str, Value, &'static [(&'static str, &'static str)]);
 fn pods_invalid() {
     let rows: [Row; 4] = [
         ("invalid-no-containers", json!({"containers": []}), &[("spec.containers", "Required value")]),
-        ("invalid-many", json!({"containers": [{"name": "C_", "image": ""}, {"name": "c", "image": "i", "ports": [{"containerPort": 99999}],
-            "resources": {"requests": {"cpu": "2"}, "limits": {"cpu": "1"}}}], "restartPolicy": "Sometimes"}), &[
-            ("spec.containers[0].image", "Required value"),
-            ("spec.containers[0].name", "Invalid value: \"C_\": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"),
-            ("spec.containers[1].ports[0].containerPort", "Invalid value: 99999: must be between 1 and 65535, inclusive"),
-            ("spec.containers[1].resources.requests", "Invalid value: \"2\": must be less than or equal to cpu limit of 1"),
-            ("spec.restartPolicy", "Unsupported value: \"Sometimes\": supported values: \"Always\", \"OnFailure\", \"Never\"")]),
-        ("invalid-duplicate-name", json!({"containers": [{"name": "c", "image": "i"}, {"name": "c", "image": "i"}]}),
-            &[("spec.containers[1].name", "Duplicate value: \"c\"")]),
-        ("invalid-volume-mount", json!({"containers": [{"name": "c", "image": "i", "volumeMounts": [{"name": "none", "mountPath": "/x"}]}]}),
-            &[("spec.containers[0].volumeMounts[0].name", "Not found: \"none\"")]),
+        (
+            "invalid-many",
+            json!({"containers": [{"name": "C_", "image": ""}, {"name": "c", "image": "i", "ports": [{"containerPort": 99999}],
+            "resources": {"requests": {"cpu": "2"}, "limits": {"cpu": "1"}}}], "restartPolicy": "Sometimes"}),
+            &[
+                ("spec.containers[0].image", "Required value"),
+                (
+                    "spec.containers[0].name",
+                    "Invalid value: \"C_\": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')",
+                ),
+                ("spec.containers[1].ports[0].containerPort", "Invalid value: 99999: must be between 1 and 65535, inclusive"),
+                ("spec.containers[1].resources.requests", "Invalid value: \"2\": must be less than or equal to cpu limit of 1"),
+                (
+                    "spec.restartPolicy",
+                    "Unsupported value: \"Sometimes\": supported values: \"Always\", \"OnFailure\", \"Never\"",
+                ),
+            ],
+        ),
+        (
+            "invalid-duplicate-name",
+            json!({"containers": [{"name": "c", "image": "i"}, {"name": "c", "image": "i"}]}),
+            &[("spec.containers[1].name", "Duplicate value: \"c\"")],
+        ),
+        (
+            "invalid-volume-mount",
+            json!({"containers": [{"name": "c", "image": "i", "volumeMounts": [{"name": "none", "mountPath": "/x"}]}]}),
+            &[("spec.containers[0].volumeMounts[0].name", "Not found: \"none\"")],
+        ),
     ];
     for (id, spec, rows) in rows {
         assert_eq!(causes("", "Pod", pod(spec)), want(rows), "{id}");
@@ -115,7 +139,13 @@ fn pods_change_forbidden() {
     new["spec"]["restartPolicy"] = "Never".into();
     let faults = (strategy("", "Pod").unwrap().validate_update)(&new, &old);
     let got: Vec<(String, String)> = faults.iter().map(|f| (f.field.clone(), f.body())).collect();
-    assert_eq!(got, want(&[("spec", "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)\n@@ -133,7 +133,7 @@\n   }\n  ],\n  \"EphemeralContainers\": null,\n- \"RestartPolicy\": \"Always\",\n+ \"RestartPolicy\": \"Never\",\n  \"TerminationGracePeriodSeconds\": 30,\n  \"ActiveDeadlineSeconds\": null,\n  \"DNSPolicy\": \"ClusterFirst\",\n")]));
+    assert_eq!(
+        got,
+        want(&[(
+            "spec",
+            "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)\n@@ -133,7 +133,7 @@\n   }\n  ],\n  \"EphemeralContainers\": null,\n- \"RestartPolicy\": \"Always\",\n+ \"RestartPolicy\": \"Never\",\n  \"TerminationGracePeriodSeconds\": 30,\n  \"ActiveDeadlineSeconds\": null,\n  \"DNSPolicy\": \"ClusterFirst\",\n"
+        )])
+    );
 }
 
 #[test]
@@ -145,39 +175,71 @@ fn template_of(label: &str) -> Value {
 
 #[test]
 fn workloads_deploy() {
-    let (d, c) = create("apps", "Deployment", deployment(json!({"replicas": 0, "paused": true, "selector": {"matchLabels": {"app": "d"}}, "template": template_of("d")})));
+    let (d, c) = create(
+        "apps",
+        "Deployment",
+        deployment(
+            json!({"replicas": 0, "paused": true, "selector": {"matchLabels": {"app": "d"}}, "template": template_of("d")}),
+        ),
+    );
     assert_eq!(c, []);
     assert_eq!(d["metadata"]["generation"], 1);
-    assert_eq!(d["spec"], json!({"replicas": 0, "selector": {"matchLabels": {"app": "d"}}, "template": {"metadata": {"labels": {"app": "d"}},
+    assert_eq!(
+        d["spec"],
+        json!({"replicas": 0, "selector": {"matchLabels": {"app": "d"}}, "template": {"metadata": {"labels": {"app": "d"}},
         "spec": {"containers": [{"name": "c", "image": "img:1", "resources": {}, "terminationMessagePath": "/dev/termination-log",
             "terminationMessagePolicy": "File", "imagePullPolicy": "IfNotPresent"}], "restartPolicy": "Always",
             "terminationGracePeriodSeconds": 30, "dnsPolicy": "ClusterFirst", "securityContext": {}, "schedulerName": "default-scheduler"}},
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "25%", "maxSurge": "25%"}},
-        "revisionHistoryLimit": 10, "paused": true, "progressDeadlineSeconds": 600}));
+        "revisionHistoryLimit": 10, "paused": true, "progressDeadlineSeconds": 600})
+    );
 }
 
 #[test]
 fn workloads_deploy_refused() {
-    let mismatch = ("spec.template.metadata.labels", "Invalid value: {\"app\":\"x\"}: `selector` does not match template `labels`");
-    assert_eq!(causes("apps", "Deployment", deployment(json!({"template": template_of("x")}))), want(&[("spec.selector", "Required value"), mismatch]));
-    assert_eq!(causes("apps", "Deployment", deployment(json!({"selector": {"matchLabels": {"app": "y"}}, "template": template_of("x")}))), want(&[mismatch]));
+    let mismatch =
+        ("spec.template.metadata.labels", "Invalid value: {\"app\":\"x\"}: `selector` does not match template `labels`");
     assert_eq!(
-        causes("apps", "Deployment", deployment(json!({"selector": {"matchLabels": {"app": "x"}}, "template": template_of("x"),
-            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 0}}}))),
+        causes("apps", "Deployment", deployment(json!({"template": template_of("x")}))),
+        want(&[("spec.selector", "Required value"), mismatch])
+    );
+    assert_eq!(
+        causes(
+            "apps",
+            "Deployment",
+            deployment(json!({"selector": {"matchLabels": {"app": "y"}}, "template": template_of("x")}))
+        ),
+        want(&[mismatch])
+    );
+    assert_eq!(
+        causes(
+            "apps",
+            "Deployment",
+            deployment(json!({"selector": {"matchLabels": {"app": "x"}}, "template": template_of("x"),
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 0}}}))
+        ),
         want(&[("spec.strategy.rollingUpdate.maxUnavailable", "Invalid value: 0: may not be 0 when `maxSurge` is 0")])
     );
 }
 
 #[test]
 fn workloads_deploy_changes() {
-    let (old, _) = create("apps", "Deployment", deployment(json!({"selector": {"matchLabels": {"app": "d"}}, "template": template_of("d")})));
+    let (old, _) = create(
+        "apps",
+        "Deployment",
+        deployment(json!({"selector": {"matchLabels": {"app": "d"}}, "template": template_of("d")})),
+    );
     let s = strategy("apps", "Deployment").unwrap();
     let mut new = old.clone();
     new["spec"]["selector"] = json!({"matchLabels": {"app": "e"}});
     new["spec"]["template"]["metadata"]["labels"] = json!({"app": "e"});
     let got: Vec<String> = (s.validate_update)(&new, &old).iter().map(ToString::to_string).collect();
     assert_eq!(got, ["spec.selector: Invalid value: {\"matchLabels\":{\"app\":\"e\"}}: field is immutable"]);
-    for (path, value, generation) in [("/spec/minReadySeconds", json!(3), 2), ("/metadata/labels", json!({"q": "1"}), 1), ("/metadata/annotations", json!({"q": "1"}), 2)] {
+    for (path, value, generation) in [
+        ("/spec/minReadySeconds", json!(3), 2),
+        ("/metadata/labels", json!({"q": "1"}), 1),
+        ("/metadata/annotations", json!({"q": "1"}), 2),
+    ] {
         let mut new = old.clone();
         let (parent, key) = path.rsplit_once('/').unwrap();
         new.pointer_mut(parent).unwrap().as_object_mut().unwrap().insert(key.to_owned(), value);
@@ -188,7 +250,8 @@ fn workloads_deploy_changes() {
 
 #[test]
 fn workloads_rs_sts_ds() {
-    let body = || json!({"metadata": {"name": "x"}, "spec": {"selector": {"matchLabels": {"app": "t"}}, "template": template_of("t")}});
+    let body =
+        || json!({"metadata": {"name": "x"}, "spec": {"selector": {"matchLabels": {"app": "t"}}, "template": template_of("t")}});
     let (rs, c) = create("apps", "ReplicaSet", body());
     assert_eq!((c, &rs["spec"]["replicas"]), (vec![], &json!(1)));
     let (sts, c) = create("apps", "StatefulSet", body());
@@ -201,7 +264,10 @@ fn workloads_rs_sts_ds() {
     let (ds, c) = create("apps", "DaemonSet", body());
     assert_eq!(c, []);
     assert_eq!(ds["metadata"]["annotations"], json!({"deprecated.daemonset.template.generation": "1"}));
-    assert_eq!(ds["spec"]["updateStrategy"], json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0}}));
+    assert_eq!(
+        ds["spec"]["updateStrategy"],
+        json!({"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0}})
+    );
     let mut changed = ds.clone();
     changed["spec"]["template"]["metadata"]["annotations"] = json!({"a": "b"});
     (strategy("apps", "DaemonSet").unwrap().prepare_update)(&mut changed, &ds);
@@ -210,28 +276,43 @@ fn workloads_rs_sts_ds() {
 
 #[test]
 fn workloads_job() {
-    let (j, c) = create("batch", "Job", json!({"metadata": {"name": "j", "uid": "u1"}, "spec": {"suspend": true,
-        "template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}}}}));
+    let (j, c) = create(
+        "batch",
+        "Job",
+        json!({"metadata": {"name": "j", "uid": "u1"}, "spec": {"suspend": true,
+        "template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}}}}),
+    );
     assert_eq!(c, []);
     let labels = json!({"batch.kubernetes.io/controller-uid": "u1", "batch.kubernetes.io/job-name": "j", "controller-uid": "u1", "job-name": "j"});
     assert_eq!(j["metadata"]["labels"], labels);
     assert_eq!(j["spec"]["template"]["metadata"]["labels"], labels);
     let mut rest = j["spec"].clone();
     rest.as_object_mut().unwrap().remove("template");
-    assert_eq!(rest, json!({"parallelism": 1, "completions": 1, "backoffLimit": 6, "selector": {"matchLabels": {"batch.kubernetes.io/controller-uid": "u1"}},
-        "manualSelector": false, "completionMode": "NonIndexed", "suspend": true, "podReplacementPolicy": "TerminatingOrFailed"}));
+    assert_eq!(
+        rest,
+        json!({"parallelism": 1, "completions": 1, "backoffLimit": 6, "selector": {"matchLabels": {"batch.kubernetes.io/controller-uid": "u1"}},
+        "manualSelector": false, "completionMode": "NonIndexed", "suspend": true, "podReplacementPolicy": "TerminatingOrFailed"})
+    );
     let bad = json!({"metadata": {"name": "jb", "uid": "u"}, "spec": {"template": {"spec": {"containers": [{"name": "c", "image": "i"}]}}}});
-    assert_eq!(causes("batch", "Job", bad), want(&[("spec.template.spec.restartPolicy", "Required value: valid values: \"OnFailure\", \"Never\"")]));
+    assert_eq!(
+        causes("batch", "Job", bad),
+        want(&[("spec.template.spec.restartPolicy", "Required value: valid values: \"OnFailure\", \"Never\"")])
+    );
     let mut new = j.clone();
     new["spec"]["completions"] = 2.into();
     let got = (strategy("batch", "Job").unwrap().validate_update)(&new, &j);
-    assert_eq!(got.iter().map(ToString::to_string).collect::<Vec<_>>(), ["spec.completions: Invalid value: 2: field is immutable"]);
+    assert_eq!(
+        got.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["spec.completions: Invalid value: 2: field is immutable"]
+    );
 }
 
 #[test]
 fn workloads_cronjob() {
-    let body = |schedule: &str| json!({"metadata": {"name": "cj"}, "spec": {"suspend": true, "schedule": schedule, "jobTemplate": {"spec":
-        {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}}}}}});
+    let body = |schedule: &str| {
+        json!({"metadata": {"name": "cj"}, "spec": {"suspend": true, "schedule": schedule, "jobTemplate": {"spec":
+        {"template": {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}}}}}})
+    };
     let (cj, c) = create("batch", "CronJob", body("*/5 * * * *"));
     assert_eq!(c, []);
     assert_eq!(cj["spec"]["concurrencyPolicy"], "Allow");

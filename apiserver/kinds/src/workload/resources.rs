@@ -12,10 +12,26 @@ use std::collections::BTreeMap;
 
 /// Names without a prefix that mean something to some kind of object.
 const STANDARD: [&str; 20] = [
-    "cpu", "memory", "ephemeral-storage", "requests.cpu", "requests.memory", "requests.ephemeral-storage", "limits.cpu",
-    "limits.memory", "limits.ephemeral-storage", "pods", "resourcequotas", "services", "replicationcontrollers", "secrets",
-    "configmaps", "persistentvolumeclaims", "storage", "requests.storage", "services.nodeports", "services.loadbalancers",
-
+    "cpu",
+    "memory",
+    "ephemeral-storage",
+    "requests.cpu",
+    "requests.memory",
+    "requests.ephemeral-storage",
+    "limits.cpu",
+    "limits.memory",
+    "limits.ephemeral-storage",
+    "pods",
+    "resourcequotas",
+    "services",
+    "replicationcontrollers",
+    "secrets",
+    "configmaps",
+    "persistentvolumeclaims",
+    "storage",
+    "requests.storage",
+    "services.nodeports",
+    "services.loadbalancers",
 ];
 
 /// Which names are allowed.
@@ -138,9 +154,8 @@ fn check_claims(out: &mut Faults, list: &[Value], path: &str, known: &[&str]) {
         }
         let key = if request.is_empty() { name.to_owned() } else { format!("{name}/{request}") };
         // A whole claim and one of its requests overlap, whichever comes first.
-        let overlaps = |other: &String| {
-            *other == key || *other == name || (request.is_empty() && other.split('/').next() == Some(name))
-        };
+        let overlaps =
+            |other: &String| *other == key || *other == name || (request.is_empty() && other.split('/').next() == Some(name));
         if seen.iter().any(overlaps) {
             out.push(FieldError::duplicate(field.clone(), key.clone()));
         }
@@ -254,8 +269,7 @@ mod tests {
         let spec = json!({"containers": [{"resources": {"requests": {"cpu": "500m", "memory": "1Mi"}}},
             {"resources": {"requests": {"cpu": "1500m", "memory": "1Mi"}}}],
             "initContainers": [{"resources": {"requests": {"cpu": "3"}}}]});
-        let want: BTreeMap<String, String> =
-            [("cpu", "3"), ("memory", "2Mi")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+        let want: BTreeMap<String, String> = [("cpu", "3"), ("memory", "2Mi")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
         assert_eq!(total_requests(&spec), want);
     }
 }

@@ -186,7 +186,11 @@ mod tests {
     fn contexts() {
         let mut out = Faults::new();
         container(&mut out, Some(&json!({"runAsUser": -1, "seccompProfile": {"type": "Localhost"}})), "s", true);
-        pod(&mut out, &json!({"hostNetwork": true, "securityContext": {"sysctls": [{"name": "net.ipv4.tcp_syncookies"}, {"name": "A"}]}}), "s");
+        pod(
+            &mut out,
+            &json!({"hostNetwork": true, "securityContext": {"sysctls": [{"name": "net.ipv4.tcp_syncookies"}, {"name": "A"}]}}),
+            "s",
+        );
         let shown: Vec<String> = out.iter().map(ToString::to_string).collect();
         assert_eq!(
             shown,

@@ -9,16 +9,16 @@ use crate::strategy::{Strategy, reset_status};
 use serde_json::{Value, json};
 
 /// The strategy of StatefulSets.
-pub const STRATEGY: Strategy = Strategy {
-    default,
-    validate,
-    validate_update,
-    prepare_create: reset_status,
-    prepare_update: super::keep_status_and_bump,
-};
+pub const STRATEGY: Strategy =
+    Strategy { default, validate, validate_update, prepare_create: reset_status, prepare_update: super::keep_status_and_bump };
 
 const MUTABLE: [&str; 7] = [
-    "replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit", "persistentVolumeClaimRetentionPolicy",
+    "replicas",
+    "ordinals",
+    "template",
+    "updateStrategy",
+    "revisionHistoryLimit",
+    "persistentVolumeClaimRetentionPolicy",
     "minReadySeconds",
 ];
 

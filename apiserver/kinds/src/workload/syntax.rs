@@ -243,9 +243,8 @@ pub fn env_name(value: &str) -> Vec<String> {
         faults.push("environment variable name must be non-empty".to_owned());
     }
     if !value.bytes().all(|b| (b' '..=b'~').contains(&b) && b != b'=') {
-        faults.push(
-            "a valid environment variable name must consist only of printable ASCII characters other than '='".to_owned(),
-        );
+        faults
+            .push("a valid environment variable name must consist only of printable ASCII characters other than '='".to_owned());
     }
     faults
 }
@@ -355,7 +354,9 @@ mod tests {
         assert_eq!(dns1123_label("a.b").as_deref(), Some("must not contain dots"));
         assert_eq!(
             dns1123_label("C_").as_deref(),
-            Some("a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')")
+            Some(
+                "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
+            )
         );
         assert!(dns1123_subdomain("a.b-c.d0").is_none());
         for bad in ["", "a..b", "-a", "a.", "A"] {
@@ -368,8 +369,18 @@ mod tests {
 
     #[test]
     fn pods_invalid_label() {
-        assert_eq!(qualified_name("a b"), ["name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"]);
-        assert_eq!(label_value("c/d!"), ["a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"]);
+        assert_eq!(
+            qualified_name("a b"),
+            [
+                "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+            ]
+        );
+        assert_eq!(
+            label_value("c/d!"),
+            [
+                "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+            ]
+        );
         assert_eq!(qualified_name("/a").first().map(String::as_str), Some("prefix part must be non-empty"));
         assert_eq!(qualified_name("a/b/c").len(), 1);
     }

@@ -66,9 +66,20 @@ mod tests {
     fn tolerations() {
         let rows = [
             (json!({"operator": "Exists"}), vec![]),
-            (json!({"key": "a", "operator": "Exists", "value": "x"}), vec!["t[0].operator: Invalid value: \"x\": value must be empty when `operator` is 'Exists'"]),
-            (json!({"key": "a", "tolerationSeconds": 3}), vec!["t[0].effect: Invalid value: \"\": effect must be 'NoExecute' when `tolerationSeconds` is set"]),
-            (json!({"key": "a", "effect": "Never"}), vec!["t[0].effect: Unsupported value: \"Never\": supported values: \"NoSchedule\", \"PreferNoSchedule\", \"NoExecute\""]),
+            (
+                json!({"key": "a", "operator": "Exists", "value": "x"}),
+                vec!["t[0].operator: Invalid value: \"x\": value must be empty when `operator` is 'Exists'"],
+            ),
+            (
+                json!({"key": "a", "tolerationSeconds": 3}),
+                vec!["t[0].effect: Invalid value: \"\": effect must be 'NoExecute' when `tolerationSeconds` is set"],
+            ),
+            (
+                json!({"key": "a", "effect": "Never"}),
+                vec![
+                    "t[0].effect: Unsupported value: \"Never\": supported values: \"NoSchedule\", \"PreferNoSchedule\", \"NoExecute\"",
+                ],
+            ),
         ];
         for (toleration, want) in rows {
             let mut out = Faults::new();

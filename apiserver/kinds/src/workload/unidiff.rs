@@ -186,10 +186,7 @@ mod tests {
         let a: Vec<String> = (1..=20).map(|n| n.to_string()).collect();
         let mut b = a.clone();
         b[9] = "x".into();
-        assert_eq!(
-            unified(&a.join("\n"), &b.join("\n")),
-            "@@ -7,7 +7,7 @@\n 7\n 8\n 9\n-10\n+x\n 11\n 12\n 13\n"
-        );
+        assert_eq!(unified(&a.join("\n"), &b.join("\n")), "@@ -7,7 +7,7 @@\n 7\n 8\n 9\n-10\n+x\n 11\n 12\n 13\n");
         assert_eq!(unified("a\nb", "a\nb"), "");
         assert_eq!(unified("a\nc", "a\nb\nc"), "@@ -1,2 +1,3 @@\n a\n+b\n c\n");
     }

@@ -14,10 +14,36 @@ use serde_json::Value;
 
 /// Kinds of sources in the order in which upstream looks at them: the first one found is the volume's.
 const KINDS: [&str; 30] = [
-    "emptyDir", "hostPath", "gitRepo", "gcePersistentDisk", "awsElasticBlockStore", "secret", "nfs", "iscsi", "glusterfs",
-    "flocker", "persistentVolumeClaim", "rbd", "cinder", "cephfs", "quobyte", "downwardAPI", "fc", "flexVolume",
-    "configMap", "azureFile", "vsphereVolume", "photonPersistentDisk", "portworxVolume", "azureDisk", "storageos",
-    "projected", "scaleIO", "csi", "ephemeral", "image",
+    "emptyDir",
+    "hostPath",
+    "gitRepo",
+    "gcePersistentDisk",
+    "awsElasticBlockStore",
+    "secret",
+    "nfs",
+    "iscsi",
+    "glusterfs",
+    "flocker",
+    "persistentVolumeClaim",
+    "rbd",
+    "cinder",
+    "cephfs",
+    "quobyte",
+    "downwardAPI",
+    "fc",
+    "flexVolume",
+    "configMap",
+    "azureFile",
+    "vsphereVolume",
+    "photonPersistentDisk",
+    "portworxVolume",
+    "azureDisk",
+    "storageos",
+    "projected",
+    "scaleIO",
+    "csi",
+    "ephemeral",
+    "image",
 ];
 const MODE_RANGE: &str = "must be a number between 0 and 0777 (octal), both inclusive";
 const PULL_POLICIES: [&str; 3] = ["Always", "IfNotPresent", "Never"];
@@ -351,13 +377,28 @@ mod tests {
     #[test]
     fn sources_and_names() {
         let rows = [
-            (json!([{"name": "a", "emptyDir": {}}, {"name": "a", "emptyDir": {}}]), vec!["volumes[1].name: Duplicate value: \"a\""]),
+            (
+                json!([{"name": "a", "emptyDir": {}}, {"name": "a", "emptyDir": {}}]),
+                vec!["volumes[1].name: Duplicate value: \"a\""],
+            ),
             (json!([{"name": "a"}]), vec!["volumes[0]: Required value: must specify a volume type"]),
-            (json!([{"name": "a", "secret": {"secretName": "x"}, "configMap": {"name": "y"}}]), vec!["volumes[0].configMap: Forbidden: may not specify more than 1 volume type"]),
-            (json!([{"name": "a", "configMap": {"name": "y", "defaultMode": 1000, "items": [{"key": "k", "path": "../x"}]}}]),
-             vec!["volumes[0].configMap.defaultMode: Invalid value: 1000: must be a number between 0 and 0777 (octal), both inclusive",
-                  "volumes[0].configMap.items[0].path: Invalid value: \"../x\": must not contain '..'"]),
-            (json!([{"name": "A", "hostPath": {"path": "/x", "type": ""}}]), vec!["volumes[0].name: Invalid value: \"A\": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"]),
+            (
+                json!([{"name": "a", "secret": {"secretName": "x"}, "configMap": {"name": "y"}}]),
+                vec!["volumes[0].configMap: Forbidden: may not specify more than 1 volume type"],
+            ),
+            (
+                json!([{"name": "a", "configMap": {"name": "y", "defaultMode": 1000, "items": [{"key": "k", "path": "../x"}]}}]),
+                vec![
+                    "volumes[0].configMap.defaultMode: Invalid value: 1000: must be a number between 0 and 0777 (octal), both inclusive",
+                    "volumes[0].configMap.items[0].path: Invalid value: \"../x\": must not contain '..'",
+                ],
+            ),
+            (
+                json!([{"name": "A", "hostPath": {"path": "/x", "type": ""}}]),
+                vec![
+                    "volumes[0].name: Invalid value: \"A\": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')",
+                ],
+            ),
         ];
         for (volumes, want) in rows {
             let mut out = Faults::new();

@@ -161,7 +161,6 @@ fn same_objects(live: &Value, merged: &Value) -> bool {
         _ => same(a, b),
     };
     a.len() == b.len()
-        && a.iter().all(|(name, a)| {
-            b.get(name).is_some_and(|b| if name == "metadata" { without_fields(a, b) } else { same(a, b) })
-        })
+        && a.iter()
+            .all(|(name, a)| b.get(name).is_some_and(|b| if name == "metadata" { without_fields(a, b) } else { same(a, b) }))
 }

@@ -106,13 +106,13 @@ fn check_items(shape: &Shape<'_>, items: &[Value], path: &mut String, found: &mu
 fn scalar_complaint(scalar: Scalar, value: &Value) -> Option<String> {
     let any = matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_));
     match scalar {
-        Scalar::IntOrString | Scalar::Quantity => {
-            (!any).then(|| format!("expected any scalar, got &{{{}}}", plain(value)))
-        }
+        Scalar::IntOrString | Scalar::Quantity => (!any).then(|| format!("expected any scalar, got &{{{}}}", plain(value))),
         Scalar::Boolean => (!value.is_boolean()).then(|| format!("expected boolean, got &{{{}}}", plain(value))),
-        Scalar::Int32 | Scalar::Int64 | Scalar::Number => (!value.is_number())
-            .then(|| format!("expected numeric (int or float), got {}", crate::go_text::go_type(value))),
-        Scalar::String | Scalar::Time | Scalar::MicroTime | Scalar::Duration | Scalar::Bytes => (!value.is_string())
-            .then(|| format!("expected string, got &value.valueUnstructured{{Value:{}}}", plain(value))),
+        Scalar::Int32 | Scalar::Int64 | Scalar::Number => {
+            (!value.is_number()).then(|| format!("expected numeric (int or float), got {}", crate::go_text::go_type(value)))
+        }
+        Scalar::String | Scalar::Time | Scalar::MicroTime | Scalar::Duration | Scalar::Bytes => {
+            (!value.is_string()).then(|| format!("expected string, got &value.valueUnstructured{{Value:{}}}", plain(value)))
+        }
     }
 }

@@ -102,8 +102,7 @@ struct Level {
 
 impl Level {
     fn push(&mut self, element: Element, delta: Delta) {
-        let parts =
-            [(&mut self.removed, delta.removed), (&mut self.modified, delta.modified), (&mut self.added, delta.added)];
+        let parts = [(&mut self.removed, delta.removed), (&mut self.modified, delta.modified), (&mut self.added, delta.added)];
         let mut parts = parts.into_iter().filter(|(_, entry)| !entry.is_empty()).peekable();
         while let Some((list, entry)) = parts.next() {
             if parts.peek().is_none() {

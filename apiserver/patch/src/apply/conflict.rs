@@ -33,10 +33,8 @@ impl Conflicts {
     /// One cause per field.
     #[must_use]
     pub fn causes(&self) -> Vec<Cause> {
-        let cause = |one: &Conflict| Cause {
-            message: format!("conflict with {}", owner_text(&one.owner)),
-            field: path_text(&one.path),
-        };
+        let cause =
+            |one: &Conflict| Cause { message: format!("conflict with {}", owner_text(&one.owner)), field: path_text(&one.path) };
         self.0.iter().map(cause).collect()
     }
 }

@@ -92,9 +92,7 @@ impl Element {
         Ok(Some(match kind {
             "f:" => Element::field(rest),
             "v:" => Element::Value(Literal::of(&serde_json::from_str(rest).map_err(|e| e.to_string())?)),
-            "i:" => {
-                Element::Index(rest.parse().map_err(|_| format!("strconv.Atoi: parsing {rest:?}: invalid syntax"))?)
-            }
+            "i:" => Element::Index(rest.parse().map_err(|_| format!("strconv.Atoi: parsing {rest:?}: invalid syntax"))?),
             "k:" => {
                 let map: serde_json::Map<String, Value> = serde_json::from_str(rest).map_err(|e| e.to_string())?;
                 let mut fields: Vec<_> = map.iter().map(|(k, v)| (k.as_str().into(), Literal::of(v))).collect();

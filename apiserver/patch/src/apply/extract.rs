@@ -50,9 +50,7 @@ fn entry_of(place: &Place<'_>, value: &Value) -> Entry {
             });
             Entry { member: false, below: FieldSet::gather(nodes.collect()) }
         }
-        Value::Array(items) if !matches!(shape, Shape::Undeclared) => {
-            Entry { member: false, below: items_of(&shape, items) }
-        }
+        Value::Array(items) if !matches!(shape, Shape::Undeclared) => Entry { member: false, below: items_of(&shape, items) },
         // An empty list map claims nothing, null is claimed by the field that holds it.
         Value::Null => Entry::default(),
         _ => Entry::leaf(),
@@ -70,8 +68,7 @@ fn claims_itself(shape: &Shape<'_>, name: &str, value: &Value) -> bool {
 }
 
 fn items_of(shape: &Shape<'_>, items: &[Value]) -> FieldSet {
-    let mut found: Vec<(Element, &Value)> =
-        items.iter().filter_map(|item| Some((shape.item(item)?.ok()?, item))).collect();
+    let mut found: Vec<(Element, &Value)> = items.iter().filter_map(|item| Some((shape.item(item)?.ok()?, item))).collect();
     found.sort_by(|a, b| a.0.cmp(&b.0));
     let mut nodes: Vec<(Element, Entry)> = Vec::with_capacity(found.len());
     for (element, item) in found {

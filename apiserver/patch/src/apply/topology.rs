@@ -74,9 +74,7 @@ impl<'a> Place<'a> {
         match &node.form {
             Form::Scalar(scalar) => Shape::Scalar(*scalar),
             Form::Any => Shape::Any,
-            Form::Object { fields, preserve_unknown } => {
-                Shape::Struct { fields, open: *preserve_unknown, atomic: self.atomic }
-            }
+            Form::Object { fields, preserve_unknown } => Shape::Struct { fields, open: *preserve_unknown, atomic: self.atomic },
             Form::Map(value) => Shape::Map { value: self.of(*value), atomic: self.atomic },
             Form::List(item) => {
                 let item = self.of(*item);

@@ -29,12 +29,7 @@ pub struct Write<'a> {
 impl Write<'_> {
     pub(crate) fn owner(&self, operation: Operation) -> Owner {
         let name = if self.field_manager.is_empty() { "unknown" } else { self.field_manager };
-        Owner {
-            name: name.into(),
-            operation,
-            api_version: self.api_version.into(),
-            subresource: self.subresource.into(),
-        }
+        Owner { name: name.into(), operation, api_version: self.api_version.into(), subresource: self.subresource.into() }
     }
 }
 
@@ -151,9 +146,8 @@ fn same_but_times(a: &Value, b: &Value) -> bool {
         _ => same(a, b),
     };
     a.len() == b.len()
-        && a.iter().all(|(name, a)| {
-            b.get(name).is_some_and(|b| if name == "managedFields" { same_records(a, b) } else { same(a, b) })
-        })
+        && a.iter()
+            .all(|(name, a)| b.get(name).is_some_and(|b| if name == "managedFields" { same_records(a, b) } else { same(a, b) }))
 }
 
 fn is_stored(live: Option<&Value>) -> bool {
@@ -164,9 +158,7 @@ fn is_stored(live: Option<&Value>) -> bool {
 fn is_reset(fields: &Value) -> bool {
     match fields.as_array().map(Vec::as_slice) {
         Some([]) => true,
-        Some([one]) => {
-            one.as_object().is_some_and(|map| map.values().all(|value| value.is_null() || value.as_str() == Some("")))
-        }
+        Some([one]) => one.as_object().is_some_and(|map| map.values().all(|value| value.is_null() || value.as_str() == Some(""))),
         _ => false,
     }
 }

@@ -38,10 +38,9 @@ pub(crate) fn of_field(owner: &Place<'_>, field: &Field) -> Option<&'static Valu
 fn is_go_struct(shape: Shape<'_>) -> bool {
     match shape {
         Shape::Struct { .. } => true,
-        Shape::Scalar(scalar) => matches!(
-            scalar,
-            Scalar::Time | Scalar::MicroTime | Scalar::Duration | Scalar::Quantity | Scalar::IntOrString
-        ),
+        Shape::Scalar(scalar) => {
+            matches!(scalar, Scalar::Time | Scalar::MicroTime | Scalar::Duration | Scalar::Quantity | Scalar::IntOrString)
+        }
         _ => false,
     }
 }

@@ -18,10 +18,7 @@ pub(super) const DELETE_FROM: &str = "$deleteFromPrimitiveList";
 pub(super) const SET_ORDER: &str = "$setElementOrder";
 
 /// Obeys `$retainKeys`: the patch may set only retained keys, and all other keys of the original go.
-pub(super) fn retain_keys(
-    original: &mut Map<String, Value>,
-    patch: &mut Map<String, Value>,
-) -> Result<(), StrategicError> {
+pub(super) fn retain_keys(original: &mut Map<String, Value>, patch: &mut Map<String, Value>) -> Result<(), StrategicError> {
     let Some(retain) = patch.shift_remove(RETAIN_KEYS) else { return Ok(()) };
     let Value::Array(retain) = retain else { return Err(StrategicError::RetainKeys) };
     let retained = |name: &str| retain.iter().any(|key| key.as_str() == Some(name));

@@ -166,12 +166,7 @@ fn obey_item_directives(
     Ok(if replace { (plain_items, Vec::new()) } else { (original, plain_items) })
 }
 
-fn merge_items(
-    mut original: Vec<Value>,
-    patch: Vec<Value>,
-    key: &str,
-    at: At<'_>,
-) -> Result<Vec<Value>, StrategicError> {
+fn merge_items(mut original: Vec<Value>, patch: Vec<Value>, key: &str, at: At<'_>) -> Result<Vec<Value>, StrategicError> {
     for item in patch {
         let value = key_value(&item, key)?;
         let mut found = None;
@@ -231,12 +226,10 @@ fn in_order(
             (None, None) => return Ok(out),
             (Some(_), None) => true,
             (None, Some(_)) => false,
-            (Some(server), Some(patched)) => {
-                match (position(server_order, server, key), position(server_order, patched, key)) {
-                    (Some(server), Some(patched)) => server < patched,
-                    _ => false,
-                }
-            }
+            (Some(server), Some(patched)) => match (position(server_order, server, key), position(server_order, patched, key)) {
+                (Some(server), Some(patched)) => server < patched,
+                _ => false,
+            },
         };
         out.extend(if server_first { rest.next() } else { listed.next() });
     }

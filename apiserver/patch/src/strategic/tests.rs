@@ -111,10 +111,7 @@ fn scalar_lists() {
     let out = run(live, json!({"$setElementOrder/finalizers": ["c", "a"]})).unwrap();
     assert_eq!(out, json!({"finalizers": ["b", "c", "a"]}));
     // Without a strategy a list is replaced.
-    let out = run(
-        json!({"containers": [{"name": "a", "args": ["1"]}]}),
-        json!({"containers": [{"name": "a", "args": ["2"]}]}),
-    );
+    let out = run(json!({"containers": [{"name": "a", "args": ["1"]}]}), json!({"containers": [{"name": "a", "args": ["2"]}]}));
     assert_eq!(out.unwrap(), json!({"containers": [{"name": "a", "args": ["2"]}]}));
 }
 
@@ -135,15 +132,12 @@ fn maps_and_their_directives() {
 
 #[test]
 fn refusals() {
-    let live = json!({"containers": [{"name": "a"}], "keyless": [{"name": "a"}], "labels": {}, "strategy": {}, "finalizers": ["a"]});
+    let live =
+        json!({"containers": [{"name": "a"}], "keyless": [{"name": "a"}], "labels": {}, "strategy": {}, "finalizers": ["a"]});
     for (patch, code, text) in [
         (json!({"containers": [{"image": "x"}]}), 500, "map: map[image:x] does not contain declared merge key: name"),
         (json!({"labels": {"$patch": "frob"}}), 500, "unknown patch type: frob in map: map[$patch:frob]"),
-        (
-            json!({"containers": [{"name": "a", "$patch": "merge"}]}),
-            500,
-            "merging lists cannot yet be specified in the patch",
-        ),
+        (json!({"containers": [{"name": "a", "$patch": "merge"}]}), 500, "merging lists cannot yet be specified in the patch"),
         (json!({"keyless": [{"name": "a"}]}), 500, "cannot merge lists without merge key for Container"),
         (json!({"strategy": {"$retainKeys": ["a"], "type": "x"}}), 400, "invalid patch format of retainKeys"),
         (json!({"$deleteFromPrimitiveList": ["a"]}), 400, "invalid patch format of primitive list"),
@@ -155,11 +149,7 @@ fn refusals() {
             500,
             "The order in patch list:\n[c]\n doesn't match $setElementOrder list:\n[b]\n",
         ),
-        (
-            json!([]),
-            400,
-            "error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}",
-        ),
+        (json!([]), 400, "error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}"),
     ] {
         let error = run(live.clone(), patch).unwrap_err();
         assert_eq!((error.code(), error.to_string().as_str()), (code, text));

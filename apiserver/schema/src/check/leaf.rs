@@ -103,9 +103,7 @@ fn base64(text: &str) -> Result<Option<String>, usize> {
         match byte {
             b'\r' | b'\n' => breaks = true,
             b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' => count += 1,
-            b'=' => return padding(bytes, at, count).map(|more| {
-                (breaks || more).then(|| text.replace(['\r', '\n'], ""))
-            }),
+            b'=' => return padding(bytes, at, count).map(|more| (breaks || more).then(|| text.replace(['\r', '\n'], ""))),
             _ => return Err(at),
         }
         at += 1;

@@ -71,12 +71,7 @@ pub fn strict_error<T: fmt::Display>(problems: &[T]) -> String {
 ///
 /// # Errors
 /// The first value of a wrong type, in Go's words.
-pub fn admit_built_in(
-    schema: &Schema,
-    root: NodeId,
-    kind: &str,
-    value: &mut Value,
-) -> Result<Vec<UnknownField>, DecodeError> {
+pub fn admit_built_in(schema: &Schema, root: NodeId, kind: &str, value: &mut Value) -> Result<Vec<UnknownField>, DecodeError> {
     Walk::new(schema, false).run(root, kind, value)
 }
 
@@ -190,16 +185,17 @@ impl<'s> Walk<'s> {
             return true;
         }
         let omits = matches!(field.go.empty, Empty::Omit | Empty::OmitZero) && !field.go.pointer;
-        omits && match (&self.schema.node(field.node).form, value) {
-            (Form::Scalar(Scalar::Quantity | Scalar::IntOrString), _) | (Form::Any, _) => false,
-            (Form::Object { .. }, Value::Object(map)) => field.go.empty == Empty::OmitZero && map.is_empty(),
-            (_, Value::String(text)) => text.is_empty(),
-            (_, Value::Array(items)) => items.is_empty(),
-            (_, Value::Object(map)) => map.is_empty(),
-            (_, Value::Bool(set)) => !set,
-            (_, Value::Number(number)) => number.as_f64() == Some(0.0),
-            _ => false,
-        }
+        omits
+            && match (&self.schema.node(field.node).form, value) {
+                (Form::Scalar(Scalar::Quantity | Scalar::IntOrString), _) | (Form::Any, _) => false,
+                (Form::Object { .. }, Value::Object(map)) => field.go.empty == Empty::OmitZero && map.is_empty(),
+                (_, Value::String(text)) => text.is_empty(),
+                (_, Value::Array(items)) => items.is_empty(),
+                (_, Value::Object(map)) => map.is_empty(),
+                (_, Value::Bool(set)) => !set,
+                (_, Value::Number(number)) => number.as_f64() == Some(0.0),
+                _ => false,
+            }
     }
 
     fn report(&mut self, place: &Place<'_>, key: &str) {

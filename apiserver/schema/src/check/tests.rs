@@ -40,15 +40,33 @@ fn says_what_the_exchanges_say() {
 #[test]
 fn names_go_types_at_every_depth() {
     let tail = |value| refusal("Pod", value).split_once("unmarshal ").unwrap().1.to_owned();
-    assert_eq!(tail(json!({"spec": {"containers": "x"}})), "string into Go struct field PodSpec.spec.containers of type []v1.Container");
-    assert_eq!(tail(json!({"spec": {"containers": ["x"]}})), "string into Go struct field PodSpec.spec.containers of type v1.Container");
-    assert_eq!(tail(json!({"spec": {"containers": [{"name": 1}]}})), "number into Go struct field Container.spec.containers.name of type string");
-    assert_eq!(tail(json!({"spec": {"restartPolicy": 1}})), "number into Go struct field PodSpec.spec.restartPolicy of type v1.RestartPolicy");
+    assert_eq!(
+        tail(json!({"spec": {"containers": "x"}})),
+        "string into Go struct field PodSpec.spec.containers of type []v1.Container"
+    );
+    assert_eq!(
+        tail(json!({"spec": {"containers": ["x"]}})),
+        "string into Go struct field PodSpec.spec.containers of type v1.Container"
+    );
+    assert_eq!(
+        tail(json!({"spec": {"containers": [{"name": 1}]}})),
+        "number into Go struct field Container.spec.containers.name of type string"
+    );
+    assert_eq!(
+        tail(json!({"spec": {"restartPolicy": 1}})),
+        "number into Go struct field PodSpec.spec.restartPolicy of type v1.RestartPolicy"
+    );
     assert_eq!(tail(json!({"spec": {"priority": 1.5}})), "number 1.5 into Go struct field PodSpec.spec.priority of type int32");
-    assert_eq!(tail(json!({"spec": {"priority": 4_294_967_296_i64}})), "number 4294967296 into Go struct field PodSpec.spec.priority of type int32");
+    assert_eq!(
+        tail(json!({"spec": {"priority": 4_294_967_296_i64}})),
+        "number 4294967296 into Go struct field PodSpec.spec.priority of type int32"
+    );
     assert_eq!(tail(json!({"spec": []})), "array into Go struct field Pod.spec of type v1.PodSpec");
     assert_eq!(tail(json!([])), "array into Go value of type v1.Pod");
-    assert_eq!(tail(json!({"metadata": {"labels": []}})), "array into Go struct field ObjectMeta.metadata.labels of type map[string]string");
+    assert_eq!(
+        tail(json!({"metadata": {"labels": []}})),
+        "array into Go struct field ObjectMeta.metadata.labels of type map[string]string"
+    );
 }
 
 #[test]
@@ -63,7 +81,10 @@ fn reports_and_prunes_unknown_fields_in_document_order() {
         ["zeta", "spec.containers[1].bogus", "spec.foo", "alpha"].map(|path| format!("unknown field {path:?}")).to_vec();
     assert_eq!(unknown, Ok(expected.clone()));
     assert_eq!(value, json!({"spec": {"containers": [{"name": "a"}, {"name": "b"}]}}));
-    assert_eq!(strict_error(&expected[..2]), r#"strict decoding error: unknown field "zeta", unknown field "spec.containers[1].bogus""#);
+    assert_eq!(
+        strict_error(&expected[..2]),
+        r#"strict decoding error: unknown field "zeta", unknown field "spec.containers[1].bogus""#
+    );
 }
 
 #[test]
@@ -114,8 +135,16 @@ fn knative_is_pruned_as_a_crd_and_decoded_by_go() {
         "traffic": [{"percent": 100, "latestRevision": true}], "bogus": 1}});
     let paths = prune_custom(&built.schema, root, &mut service);
     let pod = "spec.template.spec";
-    let expected = ["bogus", "containers[0].lifecycle", "containers[0].ports[0].hostPort", "containers[0].securityContext.privileged",
-        "containers[0].stdin", "containers[0].tty", "hostNetwork", "volumes[0].hostPath"];
+    let expected = [
+        "bogus",
+        "containers[0].lifecycle",
+        "containers[0].ports[0].hostPort",
+        "containers[0].securityContext.privileged",
+        "containers[0].stdin",
+        "containers[0].tty",
+        "hostNetwork",
+        "volumes[0].hostPath",
+    ];
     let mut wanted = vec!["metadata.bogus".to_owned(), "spec.bogus".to_owned()];
     wanted.extend(expected.map(|path| format!("{pod}.{path}")));
     assert_eq!(paths, wanted);

@@ -96,9 +96,8 @@ pub fn document_hash(document: &[u8]) -> String {
 /// The index `/openapi/v3`: group paths ([`group_path`], or `version`, `apis`, …) with the hashes of their documents.
 #[must_use]
 pub fn v3_index<'a>(documents: impl IntoIterator<Item = (&'a str, &'a str)>) -> Value {
-    let entry = |(path, hash): (&str, &str)| {
-        (path.to_owned(), json!({"serverRelativeURL": format!("/openapi/v3/{path}?hash={hash}")}))
-    };
+    let entry =
+        |(path, hash): (&str, &str)| (path.to_owned(), json!({"serverRelativeURL": format!("/openapi/v3/{path}?hash={hash}")}));
     json!({"paths": documents.into_iter().map(entry).collect::<serde_json::Map<_, _>>()})
 }
 

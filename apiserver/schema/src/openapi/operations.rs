@@ -16,7 +16,8 @@ const fn parameter(name: &'static str, kind: &'static str, about: &'static str) 
 }
 
 const DRY_RUN: Parameter = parameter("dryRun", "string", "With the value All nothing is persisted; everything else is done.");
-const MANAGER: Parameter = parameter("fieldManager", "string", "The name of the actor that makes these changes, for managedFields.");
+const MANAGER: Parameter =
+    parameter("fieldManager", "string", "The name of the actor that makes these changes, for managedFields.");
 const VALIDATION: Parameter =
     parameter("fieldValidation", "string", "What to do about unknown and duplicate fields: Ignore, Warn or Strict.");
 const FORCE: Parameter = parameter("force", "boolean", "Take over conflicting fields. Only for apply patches.");
@@ -25,23 +26,23 @@ const FIELDS: Parameter = parameter("fieldSelector", "string", "Only objects who
 const LABELS: Parameter = parameter("labelSelector", "string", "Only objects whose labels match.");
 const LIMIT: Parameter = parameter("limit", "integer", "The largest number of items in one page.");
 const VERSION: Parameter = parameter("resourceVersion", "string", "The version to read at or to watch from.");
-const VERSION_MATCH: Parameter = parameter("resourceVersionMatch", "string", "How resourceVersion is meant: Exact or NotOlderThan.");
+const VERSION_MATCH: Parameter =
+    parameter("resourceVersionMatch", "string", "How resourceVersion is meant: Exact or NotOlderThan.");
 const TIMEOUT: Parameter = parameter("timeoutSeconds", "integer", "The longest time that the call may take.");
 const BOOKMARKS: Parameter = parameter("allowWatchBookmarks", "boolean", "Send bookmark events in a watch.");
 const INITIAL: Parameter = parameter("sendInitialEvents", "boolean", "Begin a watch with the objects that there are.");
 const WATCH: Parameter = parameter("watch", "boolean", "Go on with the changes to what is listed.");
 const GRACE: Parameter = parameter("gracePeriodSeconds", "integer", "Seconds before the object is gone; zero is at once.");
 const ORPHAN: Parameter = parameter("orphanDependents", "boolean", "Deprecated: use propagationPolicy.");
-const PROPAGATION: Parameter = parameter("propagationPolicy", "string", "What becomes of dependents: Orphan, Background or Foreground.");
+const PROPAGATION: Parameter =
+    parameter("propagationPolicy", "string", "What becomes of dependents: Orphan, Background or Foreground.");
 
-const LIST: &[Parameter] =
-    &[BOOKMARKS, CONTINUE, FIELDS, LABELS, LIMIT, VERSION, VERSION_MATCH, INITIAL, TIMEOUT, WATCH];
+const LIST: &[Parameter] = &[BOOKMARKS, CONTINUE, FIELDS, LABELS, LIMIT, VERSION, VERSION_MATCH, INITIAL, TIMEOUT, WATCH];
 const WRITE: &[Parameter] = &[DRY_RUN, MANAGER, VALIDATION];
 const PATCH: &[Parameter] = &[DRY_RUN, MANAGER, VALIDATION, FORCE];
 const DELETE: &[Parameter] = &[DRY_RUN, GRACE, ORPHAN, PROPAGATION];
-const DELETE_COLLECTION: &[Parameter] = &[
-    CONTINUE, DRY_RUN, FIELDS, GRACE, LABELS, LIMIT, ORPHAN, PROPAGATION, VERSION, VERSION_MATCH, INITIAL, TIMEOUT,
-];
+const DELETE_COLLECTION: &[Parameter] =
+    &[CONTINUE, DRY_RUN, FIELDS, GRACE, LABELS, LIMIT, ORPHAN, PROPAGATION, VERSION, VERSION_MATCH, INITIAL, TIMEOUT];
 
 pub(super) const PRETTY: Parameter = parameter("pretty", "string", "If 'true', the output is indented.");
 pub(super) const NAME: Parameter = parameter("name", "string", "The name of the object.");
@@ -116,8 +117,11 @@ pub(super) fn paths(doc: &ResourceDoc<'_>) -> Vec<Path> {
         shared.insert(0, NAMESPACE);
     }
     let collection = ["list", "create", "deletecollection"].iter().filter_map(|verb| operation(doc, verb, false)).collect();
-    let mut out = vec![Path { path: format!("{base}{scope}/{}", doc.plural), parameters: shared.clone(), operations: collection }];
-    if doc.namespaced && let Some(list) = operation(doc, "list", true) {
+    let mut out =
+        vec![Path { path: format!("{base}{scope}/{}", doc.plural), parameters: shared.clone(), operations: collection }];
+    if doc.namespaced
+        && let Some(list) = operation(doc, "list", true)
+    {
         out.push(Path { path: format!("{base}/{}", doc.plural), parameters: vec![PRETTY], operations: vec![list] });
     }
     shared.insert(0, NAME);
@@ -164,7 +168,10 @@ fn operation(doc: &ResourceDoc<'_>, verb: &str, everywhere: bool) -> Option<Oper
         method,
         action,
         id: format!("{said}{group_version}{collection}{scope}{kind}{suffix}"),
-        about: format!("{action} {} of kind {kind}", if verb.ends_with('e') || verb == "get" || verb == "patch" { "an object" } else { "objects" }),
+        about: format!(
+            "{action} {} of kind {kind}",
+            if verb.ends_with('e') || verb == "get" || verb == "patch" { "an object" } else { "objects" }
+        ),
         gvk: doc.gvk.clone(),
         query,
         body,

@@ -183,7 +183,9 @@ impl<'a> Components<'a> {
             return json!({"x-kubernetes-preserve-unknown-fields": true});
         }
         match &node.form {
-            Form::Any if node.name.ends_with(".RawExtension") || node.name.ends_with(".FieldsV1") || node.name.ends_with(".Patch") => {
+            Form::Any
+                if node.name.ends_with(".RawExtension") || node.name.ends_with(".FieldsV1") || node.name.ends_with(".Patch") =>
+            {
                 json!({"type": "object"})
             }
             Form::Any if node.name.is_empty() => json!({"x-kubernetes-preserve-unknown-fields": true}),

@@ -47,7 +47,9 @@ fn assert_closed(document: &Value) {
 #[test]
 fn kubectl_finds_what_it_looks_for() {
     let docs = [deployments()];
-    let describe = |name: &str, field: Option<&str>| (name.ends_with("DeploymentSpec") && field == Some("template")).then(|| "prose".to_owned());
+    let describe = |name: &str, field: Option<&str>| {
+        (name.ends_with("DeploymentSpec") && field == Some("template")).then(|| "prose".to_owned())
+    };
     let document = v3_document("v1.36.3", &docs, Some(&describe));
     assert_closed(&document);
     let patch = &document["paths"]["/apis/apps/v1/namespaces/{namespace}/deployments/{name}"]["patch"];
@@ -95,7 +97,15 @@ fn custom_resources_work_from_their_schema_or_from_what_they_publish() {
     let gvk = Gvk::new("pub.example.com", "v1", "Gadget");
     let published = json!({"type": "object", "properties": {"spec": {"type": "object", "description": "own", "nullable": true}}});
     let mut gadget = ResourceDoc {
-        gvk, plural: "gadgets", namespaced: true, verbs: ALL.to_vec(), subresources: Vec::new(), schema: &schema, root, custom: true, published: None,
+        gvk,
+        plural: "gadgets",
+        namespaced: true,
+        verbs: ALL.to_vec(),
+        subresources: Vec::new(),
+        schema: &schema,
+        root,
+        custom: true,
+        published: None,
     };
     let docs = [gadget.clone()];
     let document = v3_document("v1.36.3", &docs, None);

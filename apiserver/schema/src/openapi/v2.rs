@@ -9,11 +9,7 @@ use super::{Describe, ResourceDoc};
 
 /// The v2 document of all resources of all groups.
 #[must_use]
-pub fn v2_document<'a>(
-    release: &str,
-    resources: &'a [ResourceDoc<'a>],
-    describe: Option<Describe<'a>>,
-) -> Value {
+pub fn v2_document<'a>(release: &str, resources: &'a [ResourceDoc<'a>], describe: Option<Describe<'a>>) -> Value {
     let mut components = Components::new(Dialect::V2, describe);
     let mut paths = Map::new();
     for doc in resources {

@@ -8,11 +8,7 @@ use super::{Describe, ResourceDoc};
 
 /// The v3 document of a group version with these resources, which may come from several schemas.
 #[must_use]
-pub fn v3_document<'a>(
-    release: &str,
-    resources: &'a [ResourceDoc<'a>],
-    describe: Option<Describe<'a>>,
-) -> Value {
+pub fn v3_document<'a>(release: &str, resources: &'a [ResourceDoc<'a>], describe: Option<Describe<'a>>) -> Value {
     let mut components = Components::new(Dialect::V3, describe);
     let mut paths = Map::new();
     for doc in resources {

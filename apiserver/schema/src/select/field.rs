@@ -62,9 +62,7 @@ fn requirement(whole: &str, term: &str) -> Result<FieldRequirement, SelectorErro
 }
 
 fn unescape(value: &str) -> Result<String, SelectorError> {
-    let invalid = |sequence: &str| {
-        Err(SelectorError(format!("invalid field selector: invalid escape sequence: {sequence}")))
-    };
+    let invalid = |sequence: &str| Err(SelectorError(format!("invalid field selector: invalid escape sequence: {sequence}")));
     let mut out = String::with_capacity(value.len());
     let mut chars = value.chars();
     while let Some(c) = chars.next() {

@@ -182,9 +182,8 @@ impl LabelSelector {
     /// # Errors
     /// A key or value that is no label's.
     pub fn from_labels(labels: &Map<String, Value>) -> Result<LabelSelector, SelectorError> {
-        let requirement = |(key, value): (&String, &Value)| {
-            Requirement::new(key, Operator::Equals, &[value.as_str().unwrap_or_default()])
-        };
+        let requirement =
+            |(key, value): (&String, &Value)| Requirement::new(key, Operator::Equals, &[value.as_str().unwrap_or_default()]);
         let mut requirements = labels.iter().map(requirement).collect::<Result<Vec<_>, _>>()?;
         requirements.sort_by(|a, b| a.key.cmp(&b.key));
         Ok(LabelSelector { requirements, nothing: false })

@@ -8,9 +8,8 @@ const MADE_OF: &str =
 /// What is wrong with a label key (or any qualified name); empty if nothing is.
 #[must_use]
 pub fn label_key_problems(key: &str) -> Vec<String> {
-    let form = || {
-        format!("must {MADE_OF} (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '{KEY_FORM}')")
-    };
+    let form =
+        || format!("must {MADE_OF} (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '{KEY_FORM}')");
     let mut problems = Vec::new();
     let mut parts = key.splitn(3, '/');
     let name = match (parts.next(), parts.next(), parts.next()) {

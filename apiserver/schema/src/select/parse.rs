@@ -110,9 +110,8 @@ pub(super) fn requirements(text: &str) -> Result<Vec<Requirement>, SelectorError
             (Token::End, _) => return Ok(requirements),
             (_, found) => return fail(format!("found '{found}', expected: !, identifier, or 'end of string'")),
         }
-        let requirement = parser
-            .requirement()
-            .map_err(|SelectorError(why)| SelectorError(format!("unable to parse requirement: {why}")))?;
+        let requirement =
+            parser.requirement().map_err(|SelectorError(why)| SelectorError(format!("unable to parse requirement: {why}")))?;
         requirements.push(requirement);
         if requirements.len() > MAX_REQUIREMENTS {
             return fail(format!("too many requirements, at most {MAX_REQUIREMENTS} are allowed"));

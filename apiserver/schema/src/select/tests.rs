@@ -20,7 +20,9 @@ fn matches_as_the_exchanges_list() {
     assert!(matches("tier,!extra", odd.clone()) && !matches("tier,!extra", even.clone()));
     assert!(matches("n>5", json!({"n": "6"})) && !matches("n<5", json!({"n": "6"})) && !matches("n>5", json!({"n": "x"})));
     assert!(matches("other!=x", odd.clone()) && matches("", odd.clone()));
-    assert!(matches("x in (,a)", json!({"x": ""})) && matches("x=", json!({"x": ""})) && matches("in in (in)", json!({"in": "in"})));
+    assert!(
+        matches("x in (,a)", json!({"x": ""})) && matches("x=", json!({"x": ""})) && matches("in in (in)", json!({"in": "in"}))
+    );
     assert!(LabelSelector::parse("!a").unwrap().matches_labels(None) && !LabelSelector::parse("a").unwrap().matches_labels(None));
 }
 

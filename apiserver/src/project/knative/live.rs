@@ -193,14 +193,17 @@ fn failure(core: &Core, config: &Config, record: &Revision) -> Option<Failure> {
     let pull = matches!(reason.as_str(), "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName");
     if pull && is_resolved(&container.image, config) {
         let image = &container.image;
-        return Some(Failure::Image { message: format!("Unable to fetch image {image:?}: failed to resolve image to digest: {message}") });
+        return Some(Failure::Image {
+            message: format!("Unable to fetch image {image:?}: failed to resolve image to digest: {message}"),
+        });
     }
     Some(Failure::Waiting { reason: reason.clone(), message: message.clone() })
 }
 
 /// Whether upstream would resolve the tag of an image.
 fn is_resolved(image: &str, config: &Config) -> bool {
-    let host = image.split('/').next().filter(|first| image.contains('/') && (first.contains(['.', ':']) || *first == "localhost"));
+    let host =
+        image.split('/').next().filter(|first| image.contains('/') && (first.contains(['.', ':']) || *first == "localhost"));
     let registry = host.unwrap_or("index.docker.io");
     !image.contains("@sha256:") && !config.deployment.skip_tag_resolution.iter().any(|skipped| skipped == registry)
 }
@@ -210,7 +213,9 @@ fn since(created: &str, record: &Revision, live: &RevisionLive, mark: Option<&Ma
     let mut since = Since { at: created.to_owned(), by_type: BTreeMap::new() };
     let time = |seconds: u32| clock::rfc3339(u64::from(seconds)).max(created.to_owned());
     let turned = match (&record.failure, live.failure.is_some()) {
-        _ if live.initial_scale_reached => (record.first_ready_s > 0 && mark.is_some_and(|m| m.threshold > 0)).then_some(record.first_ready_s),
+        _ if live.initial_scale_reached => {
+            (record.first_ready_s > 0 && mark.is_some_and(|m| m.threshold > 0)).then_some(record.first_ready_s)
+        }
         (Some(failure), true) => Some(failure.since_s),
         _ if live.deadline_exceeded => mark.map(|m| m.deadline_s),
         _ => None,
@@ -226,5 +231,6 @@ fn since(created: &str, record: &Revision, live: &RevisionLive, mark: Option<&Ma
 
 /// Whether a number is that of a Revision with records.
 pub(super) fn is_revision(core: &Core, serial: u32) -> bool {
-    core.index.knative.marks.contains_key(&serial) && core.index.location(serial).is_some_and(|(resource, _)| resource == ids::REVISIONS)
+    core.index.knative.marks.contains_key(&serial)
+        && core.index.location(serial).is_some_and(|(resource, _)| resource == ids::REVISIONS)
 }

@@ -20,8 +20,8 @@ use super::name;
 use super::read::with_status;
 use super::template::{Owner, Template};
 use crate::registry::{ids, resource_id};
-use crate::store::body::{pack, unpack};
 use crate::store::Core;
+use crate::store::body::{pack, unpack};
 use bytes::Bytes;
 use serde_json::Value;
 use skiff_engine::record::{Document, ResourceId};
@@ -69,7 +69,8 @@ pub fn pod_template(_core: &Core, document: &Document, revision: &Value, namespa
     let deployment = names::child(name, "-deployment");
     let stem = &deployment[..deployment.len().min(POD_STEM_MAX)];
     let set = format!("{deployment}-{hash}");
-    let owner = Owner { api_version: "apps/v1", kind: "ReplicaSet", name: &set, uid: name::derived_uid(document.uid, b"ReplicaSet") };
+    let owner =
+        Owner { api_version: "apps/v1", kind: "ReplicaSet", name: &set, uid: name::derived_uid(document.uid, b"ReplicaSet") };
     Template::new(document.serial, namespace, &format!("{stem}-{hash}"), &owner, &template)
 }
 

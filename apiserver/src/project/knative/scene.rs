@@ -111,9 +111,8 @@ impl<'a> Sight<'a> {
         let namespace = doc::namespace(&configuration).to_owned();
         let uid = crate::project::name::uid_of(doc::uid(&configuration));
         let owned = self.core.world.documents.owned_by(uid).iter().filter(|(resource, _)| *resource == ids::REVISIONS);
-        let mut own: Vec<(&str, &Arc<Document>)> = owned
-            .filter_map(|(resource, key)| Some((&**key, self.core.world.documents.get(*resource, key)?)))
-            .collect();
+        let mut own: Vec<(&str, &Arc<Document>)> =
+            owned.filter_map(|(resource, key)| Some((&**key, self.core.world.documents.get(*resource, key)?))).collect();
         own.sort_unstable_by_key(|(_, document)| std::cmp::Reverse(document.serial));
         let mut ready = false;
         for (key, document) in own {

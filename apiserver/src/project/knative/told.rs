@@ -7,8 +7,8 @@ use super::live::{TOLD_REACHED, is_homeless, is_reached, is_revision};
 use super::scene::reference_keys;
 use crate::project::name::digest;
 use crate::registry::ids;
-use crate::store::{Change, Core, View};
 use crate::store::body::unpack;
+use crate::store::{Change, Core, View};
 use serde_json::Value;
 use skiff_engine::record::{Document, ResourceId};
 use skiff_engine::wire::ContainerState;
@@ -33,7 +33,8 @@ pub fn parents(revision: &Value, namespace: &str) -> Vec<(ResourceId, Box<str>)>
         found.push((ids::CONFIGURATIONS, key(configuration)));
     }
     let service = doc::label(revision, keys::SERVICE);
-    let mut routes: BTreeSet<&str> = doc::annotation(revision, keys::ROUTES).into_iter().flat_map(|names| names.split(',')).collect();
+    let mut routes: BTreeSet<&str> =
+        doc::annotation(revision, keys::ROUTES).into_iter().flat_map(|names| names.split(',')).collect();
     routes.extend(service);
     found.extend(routes.into_iter().filter(|name| !name.is_empty()).map(|name| (ids::ROUTES, key(name))));
     // The ksvc last: what it shows follows from the others.
@@ -196,7 +197,9 @@ fn facts(core: &Core, serial: u32, late: bool) -> u32 {
         parts.push(failure.container.name.clone().into_bytes());
         for state in std::iter::once(&failure.container.state).chain(&failure.container.last) {
             match state {
-                ContainerState::Waiting { reason, message } => parts.extend([reason.clone().into_bytes(), message.clone().into_bytes()]),
+                ContainerState::Waiting { reason, message } => {
+                    parts.extend([reason.clone().into_bytes(), message.clone().into_bytes()])
+                }
                 ContainerState::Running { .. } => parts.push(b"running".to_vec()),
                 ContainerState::Terminated { exit_code, message, .. } => {
                     parts.extend([exit_code.to_le_bytes().to_vec(), message.clone().into_bytes()]);

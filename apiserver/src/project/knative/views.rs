@@ -13,9 +13,9 @@ use crate::store::body::{pack, unpack};
 use bytes::Bytes;
 use serde_json::Value;
 use skiff_engine::record::{Document, ResourceId};
+use skiff_knative::doc;
 use skiff_knative::scale::ScaleSettings;
 use skiff_knative::status::{self, Gateways, Since};
-use skiff_knative::doc;
 use std::collections::BTreeSet;
 
 const AUTOSCALERS: ResourceId = resource_id("autoscaling.internal.knative.dev", "podautoscalers");
@@ -40,10 +40,7 @@ enum Source<'a> {
 /// Whether a resource has views.
 #[must_use]
 pub fn has_views(resource: ResourceId) -> bool {
-    matches!(
-        resource,
-        AUTOSCALERS | METRICS | SERVERLESS_SERVICES | INGRESSES | IMAGES | ids::SERVICES | ids::DEPLOYMENTS
-    )
+    matches!(resource, AUTOSCALERS | METRICS | SERVERLESS_SERVICES | INGRESSES | IMAGES | ids::SERVICES | ids::DEPLOYMENTS)
 }
 
 /// The version of a view, if there is one of this key.
@@ -141,7 +138,9 @@ pub fn list(core: &Core, resource: ResourceId, prefix: &str) -> Vec<(Box<str>, u
         }
     }
     if resource == INGRESSES {
-        of(ids::DOMAIN_MAPPINGS).filter(|(key, _)| find(core, resource, key).is_some()).for_each(|(key, d)| add(key.to_string(), d));
+        of(ids::DOMAIN_MAPPINGS)
+            .filter(|(key, _)| find(core, resource, key).is_some())
+            .for_each(|(key, d)| add(key.to_string(), d));
     }
     found.retain(|(key, _)| core.world.documents.get(resource, key).is_none());
     found.sort_unstable();

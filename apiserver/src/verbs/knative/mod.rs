@@ -110,7 +110,9 @@ pub fn check(_house: &House, ask: &Ask, new: &Value, _old: Option<&Value>) -> Ou
 /// # Errors
 /// None so far: what can't be reconciled is said by conditions.
 pub fn companions(house: &House, kind: &Kind, old: Option<&Value>, new: &Value, transaction: &mut Transaction) -> Outcome<()> {
-    if !matches!(kind.id, ids::KSERVICES | ids::CONFIGURATIONS | ids::ROUTES | ids::DOMAIN_MAPPINGS) || crate::store::is_deleting(new) {
+    if !matches!(kind.id, ids::KSERVICES | ids::CONFIGURATIONS | ids::ROUTES | ids::DOMAIN_MAPPINGS)
+        || crate::store::is_deleting(new)
+    {
         return Ok(());
     }
     let now = clock::now_rfc3339();

@@ -36,7 +36,12 @@ impl Bench {
         assert!(self.store.apply(&batch).iter().all(Result::is_ok));
     }
 
-    fn write(&self, resource: ResourceId, object: &Value, writes: impl FnOnce(&Sight<'_>) -> Vec<skiff_knative::reconcile::ChildWrite>) {
+    fn write(
+        &self,
+        resource: ResourceId,
+        object: &Value,
+        writes: impl FnOnce(&Sight<'_>) -> Vec<skiff_knative::reconcile::ChildWrite>,
+    ) {
         let key = format!("ns/{}", object["metadata"]["name"].as_str().unwrap());
         let mut transaction =
             Transaction { writes: vec![Write { resource, key, expect: Expect::Any, put: Some(put(resource, object)) }] };
@@ -176,7 +181,8 @@ fn a_ksvc_becomes_ready_with_its_first_sandbox() {
     assert_eq!(object["status"]["traffic"][0]["revisionName"], "a-00001");
     let core = bench.store.read();
     let journal = core.journal_ref(ids::KSERVICES).unwrap();
-    let stages: Vec<bool> = journal.after(seen, 99).unwrap().iter().map(|e| matches!(e.event.after, Some(View::Staged(..)))).collect();
+    let stages: Vec<bool> =
+        journal.after(seen, 99).unwrap().iter().map(|e| matches!(e.event.after, Some(View::Staged(..)))).collect();
     assert_eq!(stages, [true, true, false], "two steps, then Ready");
     let hosts = routes::hosts_of_route(&core, "ns/a");
     assert_eq!(hosts.iter().filter(|h| !h.cluster_local).map(|h| h.host.as_str()).collect::<Vec<_>>(), ["a.ns.localhost"]);
@@ -316,7 +322,10 @@ fn a_hand_edit_of_a_child_is_undone() {
     assert!(bench.read(ids::REVISIONS, "a-00002").is_some());
     bench.follow();
     let now = bench.read(ids::CONFIGURATIONS, "a").unwrap();
-    assert_eq!((now["metadata"]["generation"].as_i64(), now["spec"]["template"]["spec"]["containerConcurrency"].as_i64()), (Some(3), Some(0)));
+    assert_eq!(
+        (now["metadata"]["generation"].as_i64(), now["spec"]["template"]["spec"]["containerConcurrency"].as_i64()),
+        (Some(3), Some(0))
+    );
     assert!(bench.read(ids::REVISIONS, "a-00003").is_some());
 }
 
@@ -356,7 +365,9 @@ fn zero_at_birth_is_ready_at_once() {
     let map = json!({"metadata": {"name": "config-autoscaler", "namespace": "knative-serving", "uid": name::uid_text(7)},
         "data": {"allow-zero-initial-scale": "true"}});
     let key = "knative-serving/config-autoscaler".to_owned();
-    bench.commit(Transaction { writes: vec![Write { resource: ids::CONFIG_MAPS, key, expect: Expect::Any, put: Some(put(ids::CONFIG_MAPS, &map)) }] });
+    bench.commit(Transaction {
+        writes: vec![Write { resource: ids::CONFIG_MAPS, key, expect: Expect::Any, put: Some(put(ids::CONFIG_MAPS, &map)) }],
+    });
     let mut zero = template("dev.local/a");
     zero["metadata"] = json!({"annotations": {"autoscaling.knative.dev/initial-scale": "0"}});
     let mut object = json!({"metadata": {"name": "z", "namespace": "ns", "uid": name::uid_text(8), "generation": 1,

@@ -11,7 +11,9 @@ use crate::verbs::write::put;
 use serde_json::Value;
 use skiff_engine::command::Transaction;
 use skiff_engine::record::{Expect, ResourceId, Write};
-use skiff_knative::reconcile::{ChildWrite, Children, Context, collect, reconcile_configuration, reconcile_service, routing_updates, service_turn};
+use skiff_knative::reconcile::{
+    ChildWrite, Children, Context, collect, reconcile_configuration, reconcile_service, routing_updates, service_turn,
+};
 use skiff_knative::status::{Assigned, RevisionLive, RevisionState, Scene, latest};
 use skiff_knative::{Kind, doc, keys};
 use std::collections::{BTreeMap, BTreeSet};
@@ -139,12 +141,20 @@ pub(super) fn collected(sight: &Sight<'_>, now: &str, configuration: &Value) -> 
     let mut picture = Picture::default();
     sight.add_configuration(&mut picture, configuration.clone(), Depth::All);
     let ready = latest(configuration, &picture.scene()).ready;
-    let own: Vec<&Value> = picture.revisions.iter().map(|r| &r.document).filter(|d| doc::controlled_by(d, configuration)).collect();
+    let own: Vec<&Value> =
+        picture.revisions.iter().map(|r| &r.document).filter(|d| doc::controlled_by(d, configuration)).collect();
     collect(&Context { config: &sight.config, now }, &own, ready.as_deref())
 }
 
 /// The routing of everything that a changed Route led or leads to, but for one Configuration that is cared for already.
-fn elsewhere(sight: &Sight<'_>, ctx: &Context<'_>, old: Option<&Value>, new: &Value, but: Option<&str>, writes: &mut Vec<ChildWrite>) {
+fn elsewhere(
+    sight: &Sight<'_>,
+    ctx: &Context<'_>,
+    old: Option<&Value>,
+    new: &Value,
+    but: Option<&str>,
+    writes: &mut Vec<ChildWrite>,
+) {
     let namespace = doc::namespace(new);
     let mut touched = reference_keys(sight.core, new, namespace);
     touched.extend(old.into_iter().flat_map(|old| reference_keys(sight.core, old, namespace)));
@@ -165,7 +175,13 @@ fn elsewhere(sight: &Sight<'_>, ctx: &Context<'_>, old: Option<&Value>, new: &Va
 }
 
 /// The routing state of a Configuration and its Revisions (or of one Revision) with a Route as it is now.
-fn routing(sight: &Sight<'_>, ctx: &Context<'_>, configuration: Option<Value>, alone: Option<&str>, changed: &Value) -> Vec<ChildWrite> {
+fn routing(
+    sight: &Sight<'_>,
+    ctx: &Context<'_>,
+    configuration: Option<Value>,
+    alone: Option<&str>,
+    changed: &Value,
+) -> Vec<ChildWrite> {
     let mut picture = Picture::default();
     if let Some(key) = alone {
         sight.add_revision(&mut picture, key);
@@ -207,7 +223,8 @@ fn waiting(sight: &Sight<'_>, configuration: &Value) -> Routes {
     let prefix = format!("{}/", doc::namespace(configuration));
     let needle = format!("\"configurationName\":{}", Value::from(doc::name(configuration)));
     let from = (std::ops::Bound::Included(prefix.as_str()), std::ops::Bound::Unbounded);
-    let table = sight.core.world.documents.table(ids::ROUTES).range::<str, _>(from).take_while(|(key, _)| key.starts_with(&prefix));
+    let table =
+        sight.core.world.documents.table(ids::ROUTES).range::<str, _>(from).take_while(|(key, _)| key.starts_with(&prefix));
     let named = table.filter(|(_, d)| d.body.windows(needle.len()).any(|part| part == needle.as_bytes()));
     named.map(|(key, d)| (key[prefix.len()..].to_owned(), crate::store::body::unpack(&d.body))).collect()
 }
@@ -240,7 +257,9 @@ fn merge(mut writes: Vec<ChildWrite>, updates: Vec<ChildWrite>) -> Vec<ChildWrit
             _ => false,
         };
         match (writes.iter_mut().find(same), update) {
-            (Some(ChildWrite::Create(_, slot) | ChildWrite::Update(_, slot)), ChildWrite::Update(_, document)) => *slot = document,
+            (Some(ChildWrite::Create(_, slot) | ChildWrite::Update(_, slot)), ChildWrite::Update(_, document)) => {
+                *slot = document
+            }
             (_, update) => writes.push(update),
         }
     }
@@ -248,7 +267,9 @@ fn merge(mut writes: Vec<ChildWrite>, updates: Vec<ChildWrite>) -> Vec<ChildWrit
 }
 
 fn resource_of(kind: Kind) -> Option<ResourceId> {
-    [ids::KSERVICES, ids::CONFIGURATIONS, ids::REVISIONS, ids::ROUTES, ids::DOMAIN_MAPPINGS].into_iter().find(|r| kind_of(*r) == Some(kind))
+    [ids::KSERVICES, ids::CONFIGURATIONS, ids::REVISIONS, ids::ROUTES, ids::DOMAIN_MAPPINGS]
+        .into_iter()
+        .find(|r| kind_of(*r) == Some(kind))
 }
 
 /// Adds writes to a transaction: each expects what was there when it was made up. A write of the main document itself goes into

@@ -41,13 +41,7 @@ pub(crate) struct Switch {
 }
 
 /// What the application is told of the user's request. `name` is the host without its port.
-pub(crate) fn prepare(
-    request: &mut Request<Incoming>,
-    peer: IpAddr,
-    name: &str,
-    chosen: Chosen,
-    chance: impl Fn() -> u64,
-) {
+pub(crate) fn prepare(request: &mut Request<Incoming>, peer: IpAddr, name: &str, chosen: Chosen, chance: impl Fn() -> u64) {
     let headers = request.headers_mut();
     for name in &OURS {
         headers.remove(name);

@@ -53,11 +53,8 @@ pub async fn named(name: &'static str) -> SocketAddr {
 /// Answers the request's headers, one a line, sorted.
 pub async fn mirror() -> SocketAddr {
     serve(|request| async move {
-        let mut lines: Vec<String> = request
-            .headers()
-            .iter()
-            .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap_or("?")))
-            .collect();
+        let mut lines: Vec<String> =
+            request.headers().iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap_or("?"))).collect();
         lines.sort();
         Response::new(text(lines.join("\n")))
     })

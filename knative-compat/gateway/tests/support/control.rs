@@ -45,10 +45,7 @@ impl Control {
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_client_cert_verifier(verifier.build().unwrap())
-            .with_single_cert(
-                vec![server.der().clone()],
-                PrivateKeyDer::try_from(server_key.serialize_der()).unwrap(),
-            )
+            .with_single_cert(vec![server.der().clone()], PrivateKeyDer::try_from(server_key.serialize_der()).unwrap())
             .unwrap();
         let listener = TcpListener::bind(super::any_port()).await.unwrap();
         let gateway = AgentTls {

@@ -56,13 +56,7 @@ impl Stage {
 }
 
 pub fn host(name: &str, splits: &[(u32, u8)]) -> HostRoute {
-    HostRoute {
-        host: name.into(),
-        cluster_local: false,
-        splits: splits.to_vec(),
-        redirect_https: false,
-        tags: Vec::new(),
-    }
+    HostRoute { host: name.into(), cluster_local: false, splits: splits.to_vec(), redirect_https: false, tags: Vec::new() }
 }
 
 pub fn revision(number: u32) -> RevisionRoute {

@@ -95,8 +95,7 @@ fn deployment_story() {
     assert_eq!(containers[1], json!({"name": "s", "image": "s:1"}));
     assert_eq!(records(&live)[0].1, one);
     // "deploy-scale-conflict".
-    let scale =
-        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}, "spec": {"replicas": 2}});
+    let scale = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}, "spec": {"replicas": 2}});
     let error = run(&kind, later(write("scaler", "apps/v1")), Some(&live), &scale, false).unwrap_err();
     assert_eq!(error.to_string(), "Apply failed with 1 conflict: conflict with \"one\": .spec.replicas");
     // "deploy-drop-list-item".
@@ -144,12 +143,8 @@ fn bodies_that_do_not_fit() {
     // "apply-with-managed-fields".
     let mut config = map(json!({}));
     config["metadata"]["managedFields"] = json!([{"manager": "z"}]);
-    assert_eq!(
-        fails(&config_map(), "v1", config),
-        (400, "BadRequest", "metadata.managedFields must be nil".to_owned())
-    );
-    let error =
-        apply(config_map().subject(), &write("one", "v1"), &Gvk::new("", "v1", "Secret"), None, &map(json!({})), false);
+    assert_eq!(fails(&config_map(), "v1", config), (400, "BadRequest", "metadata.managedFields must be nil".to_owned()));
+    let error = apply(config_map().subject(), &write("one", "v1"), &Gvk::new("", "v1", "Secret"), None, &map(json!({})), false);
     assert_eq!(error.unwrap_err().to_string(), "invalid object type: /v1, Kind=ConfigMap");
 }
 
@@ -177,8 +172,7 @@ fn shared_ownership_and_lists() {
     let mut live = gadget(json!({"color": "red", "items": [{"name": "x", "v": 1}], "tags": ["a", "b"], "size": 1}));
     track_update(kind.subject(), &write("exchanges", "p/v1"), None, &mut live);
     let live = stored(live);
-    let config =
-        gadget(json!({"items": [{"name": "y", "v": 2}], "size": 1, "tags": ["b", "c"], "free": {"a": {"b": [1]}}}));
+    let config = gadget(json!({"items": [{"name": "y", "v": 2}], "size": 1, "tags": ["b", "c"], "free": {"a": {"b": [1]}}}));
     let live = run(&kind, write("m", "p/v1"), Some(&live), &config, false).unwrap();
     assert_eq!(live["spec"]["items"], json!([{"name": "x", "v": 1}, {"name": "y", "v": 2}]));
     assert_eq!(live["spec"]["tags"], json!(["a", "b", "c"]));

@@ -20,8 +20,7 @@ fn replica_set_template_is_embedded() {
     let template = json!({"metadata": {"labels": {"app": "d"}}, "spec": {
         "containers": [{"name": "c", "resources": {}, "ports": [{"containerPort": 80}]}], "nodeSelector": {"a": "b"}}});
     let spec = json!({"replicas": 1, "selector": {"matchLabels": {"app": "d"}}, "template": template});
-    let fields =
-        created(json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": "r"}, "spec": spec}));
+    let fields = created(json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": "r"}, "spec": spec}));
     let container = json!({".": {}, "f:name": {}, "f:resources": {}, "f:ports": {".": {},
         "k:{\"containerPort\":80,\"protocol\":\"TCP\"}": {".": {}, "f:containerPort": {}}}});
     let want = json!({"f:spec": {"f:replicas": {}, "f:selector": {}, "f:template": {

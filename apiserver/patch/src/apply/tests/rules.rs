@@ -13,8 +13,7 @@ fn apply_map(write: Write<'_>, live: Option<&Value>, config: &Value) -> Result<V
 
 #[test]
 fn before_first_apply() {
-    let live =
-        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "uid": "u"}, "data": {"x": "1"}});
+    let live = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "uid": "u"}, "data": {"x": "1"}});
     let config = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"y": "1"}});
     let out = apply_map(write("m", "v1"), Some(&live), &config).unwrap();
     let own = ("m Apply".to_owned(), json!({"f:data": {"f:y": {}}}));
@@ -34,8 +33,7 @@ fn who_changes_nothing_gets_no_time() {
 
 #[test]
 fn kubectl_takes_over_from_client_side_apply() {
-    let applied =
-        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"x": "1", "y": "1"}});
+    let applied = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"x": "1", "y": "1"}});
     let mut live = applied.clone();
     live["metadata"]["annotations"] = json!({ANNOTATION: applied.to_string()});
     track_update(config_map().subject(), &write("kubectl-client-side-apply", "v1"), None, &mut live);
@@ -66,8 +64,7 @@ fn an_emptied_container_goes() {
     let some = config(json!({"items": [{"name": "y", "v": 2}], "size": 1}));
     let live = apply(kind.subject(), &write("m", "p/v1"), &gvk, Some(&live), &some, false).unwrap();
     assert_eq!(live["spec"], json!({"items": [{"name": "y", "v": 2}], "size": 1}));
-    let live =
-        apply(kind.subject(), &write("m", "p/v1"), &gvk, Some(&live), &config(json!({"size": 1})), false).unwrap();
+    let live = apply(kind.subject(), &write("m", "p/v1"), &gvk, Some(&live), &config(json!({"size": 1})), false).unwrap();
     assert_eq!(live["spec"], json!({"size": 1}));
 }
 
@@ -82,8 +79,7 @@ fn lists_take_the_order_of_the_configuration() {
         (json!(["a", "b"]), json!(["x", "y"]), json!(["a", "b", "x", "y"])),
         (json!(["a", "b"]), json!(["b", "x", "a"]), json!(["b", "x", "a"])),
     ] {
-        let out =
-            apply(kind.subject(), &write("m", "p/v1"), &gvk, Some(&gadget(live)), &gadget(config), false).unwrap();
+        let out = apply(kind.subject(), &write("m", "p/v1"), &gvk, Some(&gadget(live)), &gadget(config), false).unwrap();
         assert_eq!(out["spec"]["tags"], want);
     }
 }

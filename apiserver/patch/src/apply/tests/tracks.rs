@@ -53,8 +53,7 @@ fn a_patch_moves_only_what_it_changes() {
     assert_eq!(records(&new), [("exchanges Update".to_owned(), first), ("other Update".to_owned(), second)]);
     assert_eq!(times(&new), ["2026-01-01T01:00:00Z", "2026-01-01T02:00:00Z"]);
     // A removal changes the set, but is nobody's gain: no new time.
-    let new =
-        update(&kind, later(write("other", "v1")), &live, |o| drop(o["data"].as_object_mut().unwrap().remove("y")));
+    let new = update(&kind, later(write("other", "v1")), &live, |o| drop(o["data"].as_object_mut().unwrap().remove("y")));
     assert_eq!(records(&new).len(), 1);
     assert_eq!(times(&new), ["2026-01-01T01:00:00Z"]);
 }
@@ -124,10 +123,7 @@ fn go_structs_are_there_before_they_are_filled() {
     });
     let status = json!({"f:status": {"f:conditions":
         {".": {}, "k:{\"type\":\"Ready\"}": {".": {}, "f:status": {}, "f:type": {}}}}});
-    assert_eq!(
-        records(&new),
-        [("exchanges Update".to_owned(), fields), ("exchanges Update status".to_owned(), status)]
-    );
+    assert_eq!(records(&new), [("exchanges Update".to_owned(), fields), ("exchanges Update status".to_owned(), status)]);
 }
 
 #[test]

@@ -157,11 +157,7 @@ pub fn deployment() -> Kind {
     let spec = Field::of(t.object("io.k8s.api.apps.v1.DeploymentSpec", spec));
     let status = vec![("replicas", number), ("conditions", conditions)];
     let status = Field::of(t.object("io.k8s.api.apps.v1.DeploymentStatus", status));
-    types.root(
-        "io.k8s.api.apps.v1.Deployment",
-        Origin::BuiltIn,
-        vec![("spec", embedded(spec)), ("status", embedded(status))],
-    )
+    types.root("io.k8s.api.apps.v1.Deployment", Origin::BuiltIn, vec![("spec", embedded(spec)), ("status", embedded(status))])
 }
 
 /// The custom resource of crd.json.
@@ -173,8 +169,7 @@ pub fn gadget() -> Kind {
     let items = t.keyed(item, &["name"]);
     let tags = t.list(text.node, Some(ListType::Set));
     let free = Field::of(t.node("", Form::Object { fields: BTreeMap::new(), preserve_unknown: true }));
-    let spec =
-        vec![("color", text.clone()), ("size", number.clone()), ("items", items), ("tags", tags), ("free", free)];
+    let spec = vec![("color", text.clone()), ("size", number.clone()), ("items", items), ("tags", tags), ("free", free)];
     let spec = Field::of(t.object("", spec));
     let status = Field::of(t.object("", vec![("phase", text), ("replicas", number)]));
     types.root("", Origin::Custom, vec![("spec", spec), ("status", status)])
