@@ -12,6 +12,21 @@ use serde_json::{Value, json};
 use skiff_access::{RoleKind, User};
 use skiff_engine::record::ResourceId;
 
+/// Knative's settings, as its installation brings them.
+const KNATIVE_MAPS: [&str; 11] = [
+    "config-autoscaler",
+    "config-certmanager",
+    "config-defaults",
+    "config-deployment",
+    "config-domain",
+    "config-features",
+    "config-gc",
+    "config-leader-election",
+    "config-logging",
+    "config-network",
+    "config-observability",
+];
+
 /// Makes what is missing.
 ///
 /// # Errors
@@ -36,6 +51,15 @@ pub async fn run(house: &House) -> Outcome<()> {
             "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary."
         };
         make(house, ids::PRIORITY_CLASSES, json!({"metadata": {"name": name}, "value": value, "description": text})).await?;
+    }
+    for name in KNATIVE_MAPS {
+        let mut map = json!({"metadata": {"name": name, "namespace": "knative-serving",
+            "labels": {"app.kubernetes.io/name": "knative-serving", "app.kubernetes.io/component": "controller"}}});
+        if name == "config-autoscaler" {
+            // Starting at zero costs nothing here, so it is allowed unless somebody says otherwise.
+            map["data"] = json!({"allow-zero-initial-scale": "true"});
+        }
+        make(house, ids::CONFIG_MAPS, map).await?;
     }
     let port = house.address.port();
     let address = crate::project::pod::ipv4(crate::agents::SERVICE_NETWORK + 1);

@@ -111,7 +111,10 @@ fn keys(path: &Path) -> Result<TokenKeys> {
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent)?;
     }
-    std::fs::write(path, keys.pkcs8()).with_context(|| path.display().to_string())?;
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut file = std::fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(path);
+    file.as_mut().map_err(|e| anyhow::anyhow!("{}: {e}", path.display()))?.write_all(keys.pkcs8())?;
     Ok(keys)
 }
 

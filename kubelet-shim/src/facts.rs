@@ -25,7 +25,7 @@ pub fn of_this_machine(settings: &Settings, containerd: &str) -> NodeFacts {
         ("bootID", text("/proc/sys/kernel/random/boot_id")),
         ("architecture", crate::image::architecture().to_owned()),
         ("operatingSystem", "linux".to_owned()),
-        ("kubeletVersion", "v1.36.0".to_owned()),
+        ("kubeletVersion", "v1.36.3".to_owned()),
         ("kubeProxyVersion", String::new()),
     ];
     NodeFacts {

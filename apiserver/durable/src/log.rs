@@ -185,7 +185,9 @@ fn config() -> Result<Config, Fault> {
 async fn ready(raft: &Raft, settings: &Settings) -> Result<(), Fault> {
     let members: BTreeMap<u64, BasicNode> =
         settings.members.iter().map(|(node, address)| (*node, BasicNode::new(address))).collect();
-    match raft.initialize(members).await {
+    // Asked first, because openraft logs an attempt at a group that exists as an error.
+    let known = raft.is_initialized().await.map_err(|e| Fault::Log(e.to_string()))?;
+    match if known { Ok(()) } else { raft.initialize(members).await } {
         // Not allowed: it has been done before.
         Ok(()) | Err(RaftError::APIError(InitializeError::NotAllowed(_))) => {}
         Err(other) => return Err(Fault::Log(other.to_string())),

@@ -18,10 +18,6 @@ pub fn run(house: &House, ask: &Ask, new: &mut Value, old: Option<&Value>, _dry:
     match ask.kind.id {
         ids::PODS if old.is_none() => pod(house, ask, new),
         ids::SERVICES => service(house, new, old),
-        ids::ENDPOINTS => {
-            ask.warn("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice");
-            Ok(())
-        }
         ids::NAMESPACES if old.is_none() => {
             let label = new.pointer("/metadata/name").cloned().unwrap_or_default();
             if !new["metadata"]["labels"].is_object() {

@@ -170,3 +170,25 @@ pub(super) async fn ensure_node(house: &House, facts: &NodeFacts) -> Outcome<()>
     let write = crate::verbs::companion::write_new(ids::NODES, &node);
     crate::verbs::write::commit(house, &kind, skiff_engine::command::Transaction { writes: vec![write] }).await.map(drop)
 }
+
+/// The node's heart-beat as clients know it: its Lease, memory only.
+pub(super) fn renew_lease(house: &House, node: &str) {
+    let key = format!("kube-node-lease/{node}");
+    let now = clock::micro_time(clock::now_ms() * 1000);
+    let (before, owner) = {
+        let core = house.store.read();
+        let before = core.world.documents.get(ids::LEASES, &key).map(|d| unpack(&d.body));
+        (before, core.world.documents.get(ids::NODES, node).map(|d| d.uid))
+    };
+    let mut lease = before.unwrap_or_else(|| {
+        json!({"metadata": {"name": node, "namespace": "kube-node-lease", "uid": name::uid_text(name::new_uid()),
+            "creationTimestamp": clock::now_rfc3339()}})
+    });
+    if let Some(uid) = owner {
+        lease["metadata"]["ownerReferences"] = json!([{"apiVersion": "v1", "kind": "Node", "name": node, "uid": name::uid_text(uid)}]);
+    }
+    lease["spec"] = json!({"holderIdentity": node, "leaseDurationSeconds": 40, "renewTime": now});
+    let write = crate::verbs::companion::write_new(ids::LEASES, &lease);
+    // A Lease expects nothing, so nothing can clash.
+    let _ = house.store.commit_ephemeral(&skiff_engine::command::Transaction { writes: vec![write] });
+}

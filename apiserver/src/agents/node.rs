@@ -191,7 +191,10 @@ async fn receive<R: AsyncRead + Unpin>(house: &House, frames: &mut Frames<R>, nu
                 crate::observe::events::of_reports(house, name, &reports);
             }
             Report::Images(images) => house.store.turn(|world, turn| world.set_images(turn, number, images)),
-            Report::Beat => house.store.turn(|world, turn| world.hear_node(number, turn.now_ms)),
+            Report::Beat => {
+                house.store.turn(|world, turn| world.hear_node(number, turn.now_ms));
+                material::renew_lease(house, name);
+            }
             Report::Full(..) => tracing::warn!(node = name, "a second full report in one session is ignored"),
         }
     }

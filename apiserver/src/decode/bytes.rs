@@ -104,7 +104,21 @@ pub fn json_error(bytes: &[u8], error: &serde_json::Error) -> String {
     } else {
         "in literal"
     };
-    format!("invalid character '{}' {place}", bad as char)
+    format!("invalid character {} {place}", quoted(bad))
+}
+
+/// A byte as Go's decoder quotes it.
+fn quoted(byte: u8) -> String {
+    match byte {
+        b'\'' => "'\\''".into(),
+        b'\\' => "'\\\\'".into(),
+        b'\n' => "'\\n'".into(),
+        b'\r' => "'\\r'".into(),
+        b'\t' => "'\\t'".into(),
+        0..0x20 | 0x7f => format!("'\\x{byte:02x}'"),
+        0x80..=0xa0 | 0xad => format!("'\\u{byte:04x}'"),
+        other => format!("'{}'", other as char),
+    }
 }
 
 /// Parses YAML (of which JSON is a part).

@@ -91,14 +91,11 @@ pub fn target_port(port: &Value, template: &Template) -> Option<u16> {
     }
 }
 
-fn ports(service: &Value, template: Option<&Template>) -> Vec<Value> {
+fn ports(service: &Value, template: &Template) -> Vec<Value> {
     let list = service.pointer("/spec/ports").and_then(Value::as_array).cloned().unwrap_or_default();
     list.iter()
         .filter_map(|port| {
-            let number = match template {
-                Some(template) => target_port(port, template)?,
-                None => port.get("port").and_then(Value::as_u64).and_then(|n| u16::try_from(n).ok())?,
-            };
+            let number = target_port(port, template)?;
             let mut out = json!({"name": port.get("name").cloned().unwrap_or_else(|| "".into()), "port": number,
                 "protocol": port.get("protocol").cloned().unwrap_or_else(|| "TCP".into())});
             if let Some(app) = port.get("appProtocol") {
@@ -147,7 +144,8 @@ pub fn slice(core: &Core, key: &str, service: &Document, n: u32) -> Vec<u8> {
             "generation": 1, "creationTimestamp": created, "labels": labels,
             "ownerReferences": [{"apiVersion": "v1", "kind": "Service", "name": service_name, "uid": name::uid_text(service.uid),
                 "controller": true, "blockOwnerDeletion": true}]},
-        "addressType": "IPv4", "endpoints": endpoints, "ports": ports(&object, part.first().map(|m| &*m.template)),
+        "addressType": "IPv4", "endpoints": if endpoints.is_empty() { Value::Null } else { Value::Array(endpoints) },
+        "ports": part.first().map(|m| ports(&object, &m.template)),
     });
     body::pack(&value, true)
 }
@@ -179,7 +177,8 @@ pub fn endpoints(core: &Core, key: &str, service: &Document) -> Vec<u8> {
             "creationTimestamp": object.pointer("/metadata/creationTimestamp").cloned().unwrap_or_default(), "labels": labels},
     });
     if !subset.is_empty() {
-        subset.insert("ports".into(), Value::Array(ports(&object, all.first().map(|m| &*m.template))));
+        let list = all.first().map(|m| ports(&object, &m.template)).unwrap_or_default();
+        subset.insert("ports".into(), Value::Array(list));
         value["subsets"] = json!([subset]);
     }
     body::pack(&value, true)

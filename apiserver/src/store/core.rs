@@ -63,6 +63,8 @@ pub struct Core {
     /// Versions below this are of an earlier run.
     pub first_version: u64,
     live: bool,
+    /// Revisions that may have no sandbox and no document any more.
+    pub(super) retired: Vec<u32>,
 }
 
 impl Core {
@@ -77,6 +79,7 @@ impl Core {
             ceiling: 0,
             first_version: 0,
             live: false,
+            retired: Vec::new(),
         }
     }
 
@@ -217,7 +220,19 @@ impl Core {
         let key = template.key(at.sandbox.seq());
         let view = |at: Option<&SandboxAt>| at.map(|at| View::Pod(template.clone(), at.clone()));
         let (before, after) = (view(before), view(after));
+        if after.is_none() {
+            self.retired.push(serial);
+        }
         self.push(ids::PODS, version, &key, before, after);
+    }
+
+    /// Templates of revisions that are gone go after their last event has been journalled.
+    fn drop_retired(&mut self) {
+        for serial in std::mem::take(&mut self.retired) {
+            if !self.world.revisions.contains_key(&serial) {
+                self.index.drop_template(serial);
+            }
+        }
     }
 
     /// A function's or revision's status changed: its document is shown anew, and so are its parents.

@@ -86,11 +86,10 @@ impl Core {
             ids::REPLICA_SETS | ids::REPLICATION_CONTROLLERS | ids::PODS | ids::REVISIONS => {
                 self.world.drop_function(turn, old.serial);
                 self.world.drop_revision(turn, old.serial);
-                if !self.world.revisions.contains_key(&old.serial) {
-                    self.index.drop_template(old.serial);
-                }
+                self.retired.push(old.serial);
             }
             ids::SERVICES => self.index.put_service(key, None),
+            ids::NODES => self.world.drop_node(turn, key),
             _ => {}
         }
     }
@@ -234,12 +233,14 @@ fn share_of(value: Option<&Value>) -> IntOrPercent {
     }
 }
 
-/// The ten letters that tell a Pod template from another; equal templates have equal letters.
+/// The letters that tell a Pod template from another; equal templates have equal letters. The form is upstream's
+/// (`rand.SafeEncodeString` of a decimal 32-bit hash): up to ten of `456789bcdf`.
 #[must_use]
 pub fn template_hash(deployment: &Value) -> String {
     let template = deployment.pointer("/spec/template").cloned().unwrap_or_default();
     let bytes = canonical(&template).to_string();
-    crate::project::name::letters(crate::project::name::digest(&[bytes.as_bytes()]), 10)
+    let number = crate::project::name::digest(&[bytes.as_bytes()]) & u64::from(u32::MAX);
+    number.to_string().bytes().map(|digit| b"456789bcdf"[usize::from(digit - b'0') % 10] as char).collect()
 }
 
 /// The same value with sorted keys, so that the order in which a user wrote them does not matter.

@@ -10,16 +10,17 @@ use crate::registry::ids;
 use crate::status::{Outcome, Refusal};
 use crate::store::View;
 use serde_json::{Map, Value};
-use skiff_engine::record::Row;
+use skiff_engine::wire::SandboxKey;
 use std::sync::Arc;
 
 /// Bytes of metadata that an overlay keeps.
 const METADATA_BYTES_MAX: usize = 64 << 10;
 
-fn row_of(house: &House, ask: &Ask) -> Option<Row> {
+/// Identity of the sandbox behind a derived Pod. Rows are looked up inside the turn that uses them: they are reused.
+fn sandbox_of(house: &House, ask: &Ask) -> Option<SandboxKey> {
     let core = house.store.read();
     match core.item(ask.kind.id, &ask.address.key())? {
-        Item { view: View::Pod(_, at), .. } => core.world.sandboxes.find(at.sandbox.key()),
+        Item { view: View::Pod(_, at), .. } => Some(at.sandbox.key()),
         _ => None,
     }
 }
@@ -57,8 +58,12 @@ pub async fn edit(house: &House, ask: &Ask, live: &Live, new: &Value) -> Outcome
     }
     // The overlay holds the members without the braces: the Pod's metadata is spliced from them.
     let members: Arc<[u8]> = bytes.get(1..bytes.len().saturating_sub(1)).unwrap_or_default().into();
-    let Some(row) = row_of(house, ask) else { return Err(Refusal::not_found(&ask.about())) };
-    house.store.turn(|world, turn| world.edit_sandbox(turn, row, Some(members)));
+    let Some(key) = sandbox_of(house, ask) else { return Err(Refusal::not_found(&ask.about())) };
+    house.store.turn(|world, turn| {
+        if let Some(row) = world.sandboxes.find(key) {
+            world.edit_sandbox(turn, row, Some(members));
+        }
+    });
     house.find(&ask.kind, &ask.address.key()).ok_or_else(|| Refusal::not_found(&ask.about()))
 }
 
@@ -76,12 +81,12 @@ pub fn delete(house: &House, ask: &Ask, found: &Live, grace_s: Option<i64>, dry:
     if dry {
         return Ok((false, found.shown.clone()));
     }
-    let Some(row) = row_of(house, ask) else { return Err(Refusal::not_found(&ask.about())) };
-    house.store.turn(
-        |world, turn| {
-            if grace_s == 0 { world.forget_sandbox(turn, row) } else { world.stop_sandbox(turn, row, grace_s) }
-        },
-    );
+    let Some(key) = sandbox_of(house, ask) else { return Err(Refusal::not_found(&ask.about())) };
+    house.store.turn(|world, turn| match world.sandboxes.find(key) {
+        Some(row) if grace_s == 0 => world.forget_sandbox(turn, row),
+        Some(row) => world.stop_sandbox(turn, row, grace_s),
+        None => {}
+    });
     match house.find(&ask.kind, &ask.address.key()) {
         Some(shown) => Ok((false, shown)),
         None => Ok((true, found.shown.clone())),

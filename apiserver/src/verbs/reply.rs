@@ -130,10 +130,13 @@ pub struct ListMeta {
 }
 
 impl ListMeta {
-    fn value(&self) -> Value {
+    /// Lists of custom resources always say `continue`: upstream has no Go type that would leave it out.
+    fn value(&self, custom: bool) -> Value {
         let mut meta = json!({"resourceVersion": self.version.to_string()});
         if let Some(next) = &self.next {
             meta["continue"] = next.clone().into();
+        } else if custom {
+            meta["continue"] = "".into();
         }
         if let Some(remaining) = self.remaining {
             meta["remainingItemCount"] = remaining.into();
@@ -151,7 +154,7 @@ pub fn list(ask: &Ask, meta: &ListMeta, items: impl Iterator<Item = Shown>) -> O
     match ask.form.shape {
         Shape::Table(version) => {
             let mut table = table_head(ask, version);
-            table["metadata"] = meta.value();
+            table["metadata"] = meta.value(false);
             table["rows"] = Value::Array(items.map(|shown| row(ask, &shown, version)).collect::<Outcome<_>>()?);
             Ok(Reply::json(200, &table))
         }
@@ -159,14 +162,14 @@ pub fn list(ask: &Ask, meta: &ListMeta, items: impl Iterator<Item = Shown>) -> O
             let items: Vec<Value> = items.map(|shown| partial(&shown, version)).collect();
             let api_version = format!("meta.k8s.io/{version}");
             let list =
-                json!({"kind": "PartialObjectMetadataList", "apiVersion": api_version, "metadata": meta.value(), "items": items});
+                json!({"kind": "PartialObjectMetadataList", "apiVersion": api_version, "metadata": meta.value(false), "items": items});
             Ok(Reply::json(200, &list))
         }
         Shape::Object if ask.form.encoding == Encoding::Json && !ask.form.pretty => Ok(json_list(kind, meta, items)),
         Shape::Object => {
             let items: Vec<Value> = items.map(|shown| whole(kind, &shown)).collect();
             let list = json!({"kind": &*kind.resource.list_kind, "apiVersion": kind.resource.api_version(),
-                "metadata": meta.value(), "items": items});
+                "metadata": meta.value(kind.resource.custom), "items": items});
             Reply::value(200, ask.form, &list)
         }
     }
@@ -179,7 +182,7 @@ fn json_list(kind: &Kind, meta: &ListMeta, items: impl Iterator<Item = Shown>) -
         format!(
             "{{\"kind\":\"{}\",\"apiVersion\":\"{api_version}\",\"metadata\":{},\"items\":[",
             kind.resource.list_kind,
-            meta.value()
+            meta.value(kind.resource.custom)
         )
         .as_bytes(),
     );

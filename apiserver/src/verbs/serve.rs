@@ -69,6 +69,9 @@ pub async fn serve(
     if let Some(warning) = ask.kind.custom.as_ref().and_then(|version| version.warning.as_deref()) {
         ask.warn(warning);
     }
+    if ask.kind.id == crate::registry::ids::ENDPOINTS {
+        ask.warn("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice");
+    }
     let result =
         if virtual_kind { reviews(&house, &ask, request).await } else { dispatch(&house, &ask, request, watching).await };
     warnings.append(&mut ask.warnings.lock());

@@ -132,7 +132,8 @@ fn check_unconditional(ask: &Ask, change: &Change, sent: &str) -> Outcome<()> {
         );
     if strict && sent.is_empty() && matches!(change, Change::Whole(_)) {
         let error = skiff_kinds::FieldError::invalid("metadata.resourceVersion", 0, "must be specified for an update");
-        return Err(Refusal::invalid(&r.group, &r.kind, &ask.address.name, &[error]));
+        // Upstream's generic store names the resource here, not the kind.
+        return Err(Refusal::invalid(&r.group, &r.plural, &ask.address.name, &[error]));
     }
     Ok(())
 }

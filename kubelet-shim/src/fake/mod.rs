@@ -132,7 +132,7 @@ fn facts(settings: &FleetSettings, number: u32, serve_at: Option<(u32, u16)>) ->
         ("containerRuntimeVersion", "fake://0.0.0"),
         ("architecture", crate::image::architecture()),
         ("operatingSystem", "linux"),
-        ("kubeletVersion", "v1.36.0"),
+        ("kubeletVersion", "v1.36.3"),
     ];
     NodeFacts {
         name: format!("fake-{number}"),
