@@ -59,6 +59,10 @@ pub async fn run(house: &House) -> Outcome<()> {
             // Starting at zero costs nothing here, so it is allowed unless somebody says otherwise.
             map["data"] = json!({"allow-zero-initial-scale": "true"});
         }
+        if name == "config-deployment" {
+            // Knative's webhook wants an image named; no sidecar runs here.
+            map["data"] = json!({"queue-sidecar-image": "skiff.local/no-queue-sidecar"});
+        }
         make(house, ids::CONFIG_MAPS, map).await?;
     }
     let port = house.address.port();
