@@ -105,6 +105,10 @@ conformance: deps build ## Upstream's own conformance suite, CLASS=A (no contain
 bench: deps build ## Measure: creations, cold requests, cold start on containerd, memory
 	@for figure in creations cold coldstart memory; do echo; echo "## $$figure"; $(TARGET_DIR)/release/load $$figure; done
 
+.PHONY: readme
+readme: ## Write the README's table of kinds anew
+	SKIFF_BLESS=1 cargo test --locked --package skiff-kinds the_readme_has_this_table
+
 ##@ Tidy
 
 .PHONY: clean

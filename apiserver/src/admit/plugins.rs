@@ -101,33 +101,26 @@ fn service(house: &House, new: &mut Value, old: Option<&Value>) -> Outcome<()> {
     }
     object::settle_addresses(new);
     let core = house.store.read();
-    let services = || core.world.documents.table(ids::SERVICES).values().map(|d| unpack(&d.body));
-    let own = new.pointer("/metadata/uid").cloned().unwrap_or_default();
+    let addresses = &core.index.addresses;
+    let own = crate::verbs::write::key_of_namespaced(new);
     if object::needs_cluster_ip(new) {
-        let used: std::collections::HashSet<String> =
-            services().filter_map(|s| s.pointer("/spec/clusterIP").and_then(Value::as_str).map(str::to_owned)).collect();
         let network = crate::agents::SERVICE_NETWORK;
         let span = (1u32 << (32 - u32::from(crate::agents::SERVICE_PREFIX))) - 2;
         let start = rand::random::<u32>() % span;
-        let free = (0..span).map(|i| crate::project::pod::ipv4(network + 1 + (start + i) % span)).find(|ip| !used.contains(ip));
+        let free = (0..span).map(|i| network + 1 + (start + i) % span).find(|ip| addresses.holder(*ip).is_none());
         let Some(address) = free else { return Err(Refusal::internal("failed to allocate IP: range is full")) };
-        new["spec"]["clusterIP"] = address.into();
+        new["spec"]["clusterIP"] = crate::project::pod::ipv4(address).into();
         object::settle_addresses(new);
-    } else if let Some(asked) = new.pointer("/spec/clusterIP").and_then(Value::as_str).filter(|a| *a != "None" && !a.is_empty()) {
-        let clash = services().any(|s| {
-            s.pointer("/spec/clusterIP").and_then(Value::as_str) == Some(asked) && s.pointer("/metadata/uid") != Some(&own)
-        });
-        if clash {
-            let error = skiff_kinds::FieldError::invalid(
-                "spec.clusterIPs",
-                serde_json::json!([asked]),
-                format!("failed to allocate IP {asked}: provided IP is already allocated"),
-            );
-            let taken = new.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-            return Err(Refusal::invalid("", "Service", taken, &[error]));
-        }
+    } else if let Some(asked) = new.pointer("/spec/clusterIP").and_then(Value::as_str)
+        && let Ok(address) = asked.parse::<std::net::Ipv4Addr>()
+        && addresses.holder(address.into()).is_some_and(|holder| holder != own)
+    {
+        let detail = format!("failed to allocate IP {asked}: provided IP is already allocated");
+        let error = skiff_kinds::FieldError::invalid("spec.clusterIPs", serde_json::json!([asked]), detail);
+        let taken = new.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+        return Err(Refusal::invalid("", "Service", taken, &[error]));
     }
-    node_ports(new, services)
+    node_ports(new, addresses, &own)
 }
 
 fn keep_node_ports(new: &mut Value, old: &Value) {
@@ -146,21 +139,29 @@ fn keep_node_ports(new: &mut Value, old: &Value) {
     }
 }
 
-fn node_ports<I: Iterator<Item = Value>>(new: &mut Value, services: impl Fn() -> I) -> Outcome<()> {
-    let needed = object::node_ports_needed(new);
-    if needed.is_empty() {
-        return Ok(());
+/// Node ports that clients may have, as upstream's default range.
+const NODE_PORTS: std::ops::Range<u16> = 30_000..32_768;
+
+fn node_ports(new: &mut Value, addresses: &crate::store::Addresses, own: &str) -> Outcome<()> {
+    let list = new.pointer("/spec/ports").and_then(Value::as_array).cloned().unwrap_or_default();
+    for (index, port) in list.iter().enumerate() {
+        let Some(asked) = port.get("nodePort").and_then(Value::as_u64).and_then(|n| u16::try_from(n).ok()).filter(|n| *n > 0) else { continue };
+        if addresses.port_holder(asked).is_some_and(|holder| holder != own) {
+            let field = format!("spec.ports[{index}].nodePort");
+            let error = skiff_kinds::FieldError::invalid(field, asked, "provided port is already allocated");
+            let taken = new.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+            return Err(Refusal::invalid("", "Service", taken, &[error]));
+        }
     }
-    let mut used: std::collections::HashSet<u64> = services()
-        .flat_map(|s| s.pointer("/spec/ports").and_then(Value::as_array).cloned().unwrap_or_default())
-        .filter_map(|p| p.get("nodePort").and_then(Value::as_u64))
-        .collect();
-    for index in needed {
-        let start = rand::random::<u64>() % 2768;
-        let Some(port) = (0..2768).map(|i| 30_000 + (start + i) % 2768).find(|p| !used.contains(p)) else {
+    let mut given = Vec::new();
+    for index in object::node_ports_needed(new) {
+        let span = NODE_PORTS.end - NODE_PORTS.start;
+        let start = rand::random::<u16>() % span;
+        let free = (0..span).map(|i| NODE_PORTS.start + (start + i) % span);
+        let Some(port) = free.into_iter().find(|p| addresses.port_holder(*p).is_none() && !given.contains(p)) else {
             return Err(Refusal::internal("failed to allocate a nodePort: range is full"));
         };
-        used.insert(port);
+        given.push(port);
         new["spec"]["ports"][index]["nodePort"] = port.into();
     }
     Ok(())

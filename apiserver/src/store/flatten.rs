@@ -88,7 +88,10 @@ impl Core {
                 self.world.drop_revision(turn, old.serial);
                 self.retired.push(old.serial);
             }
-            ids::SERVICES => self.index.put_service(key, None),
+            ids::SERVICES => {
+                self.index.put_service(key, None);
+                self.index.addresses.put(key, None);
+            }
             ids::NODES => self.world.drop_node(turn, key),
             _ => {}
         }
@@ -200,6 +203,7 @@ impl Core {
 
     fn flatten_service(&mut self, key: &str, document: &Document) {
         let object = unpack(&document.body);
+        self.index.addresses.put(key, Some(&object));
         let external = object.pointer("/spec/type").and_then(Value::as_str) == Some("ExternalName");
         let selector = object.pointer("/spec/selector").and_then(Value::as_object).filter(|map| !map.is_empty() && !external);
         let pairs = selector.map(|map| map.iter().map(|(k, v)| (k.clone(), v.as_str().unwrap_or_default().to_owned())).collect());

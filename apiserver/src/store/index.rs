@@ -33,8 +33,9 @@ pub struct Index {
     by_prefix: HashMap<Box<str>, u32>,
     /// Services with a selector, by namespace and name.
     pub services: BTreeMap<Box<str>, Selection>,
-    matches: HashMap<u32, Arc<[Box<str>]>>,
-    selected: HashMap<Box<str>, Vec<u32>>,
+    selecting: super::selecting::Selecting,
+    /// Addresses and node ports of Services.
+    pub addresses: super::addresses::Addresses,
     parents: HashMap<u32, Vec<Location>>,
     /// `resourceVersion` of the last change of a status that records make, by number of the document.
     pub touched: HashMap<u32, u64>,
@@ -94,39 +95,19 @@ impl Index {
     /// Sets what Pods of a revision look like.
     pub fn put_template(&mut self, template: Arc<Template>) {
         self.by_prefix.insert(template.prefix_key().into(), template.serial);
-        self.rematch(&template);
+        if let Some(old) = self.templates.get(&template.serial) {
+            self.selecting.drop_template(old);
+        }
+        self.selecting.put_template(&template, &self.services);
         self.templates.insert(template.serial, template);
-    }
-
-    /// Which Services select a revision: both directions of the index.
-    fn rematch(&mut self, template: &Template) {
-        let found = self.match_services(template);
-        self.unmatch(template.serial);
-        for key in found.iter() {
-            let list = self.selected.entry(key.clone()).or_default();
-            let at = list.partition_point(|s| *s < template.serial);
-            list.insert(at, template.serial);
-        }
-        self.matches.insert(template.serial, found);
-    }
-
-    fn unmatch(&mut self, serial: u32) {
-        for key in self.matches.remove(&serial).iter().flat_map(|keys| keys.iter()) {
-            if let Some(list) = self.selected.get_mut(key) {
-                list.retain(|s| *s != serial);
-                if list.is_empty() {
-                    self.selected.remove(key);
-                }
-            }
-        }
     }
 
     /// Forgets a revision.
     pub fn drop_template(&mut self, serial: u32) {
         if let Some(template) = self.templates.remove(&serial) {
             self.by_prefix.remove(template.prefix_key().as_str());
+            self.selecting.drop_template(&template);
         }
-        self.unmatch(serial);
     }
 
     /// All templates.
@@ -140,18 +121,6 @@ impl Index {
         let (prefix, suffix) = key.rsplit_once('-')?;
         let serial = *self.by_prefix.get(prefix)?;
         Some((serial, crate::project::name::seq_of(suffix)?))
-    }
-
-    fn match_services(&self, template: &Template) -> Arc<[Box<str>]> {
-        let namespace = format!("{}/", template.namespace);
-        let selects =
-            |s: &Selection| !s.selector.is_empty() && s.selector.iter().all(|(k, v)| template.label(k) == Some(v.as_str()));
-        self.services
-            .range::<str, _>((std::ops::Bound::Included(namespace.as_str()), std::ops::Bound::Unbounded))
-            .take_while(|(key, _)| key.starts_with(&namespace))
-            .filter(|(_, s)| selects(s))
-            .map(|(key, _)| key.clone())
-            .collect()
     }
 
     /// A Service's selector came, changed or went.
@@ -169,23 +138,24 @@ impl Index {
                 }
             }
         }
-        let namespace = key.split('/').next().unwrap_or_default().to_owned();
-        let stale: Vec<Arc<Template>> = self.templates.values().filter(|t| t.namespace == namespace).cloned().collect();
-        for template in stale {
-            self.rematch(&template);
+        let selector = self.services.get(key).map(|s| s.selector.clone()).unwrap_or_default();
+        for serial in self.selecting.put_service(key, &selector) {
+            if let Some(template) = self.templates.get(&serial) {
+                self.selecting.put_template(template, &self.services);
+            }
         }
     }
 
     /// Services that select a revision.
     #[must_use]
     pub fn services_of(&self, serial: u32) -> Arc<[Box<str>]> {
-        self.matches.get(&serial).cloned().unwrap_or_else(|| Arc::from([]))
+        self.selecting.services_of(serial)
     }
 
     /// Revisions that a Service selects, oldest first.
     #[must_use]
     pub fn selected_by(&self, key: &str) -> &[u32] {
-        self.selected.get(key).map_or(&[], Vec::as_slice)
+        self.selecting.selected_by(key)
     }
 
     /// What happened to a Service's Endpoints and slices: resource, key, existed, exists.

@@ -3,13 +3,16 @@
 //!
 //! Fed by `verbs` (transactions), `agents` (reports, load) and the clock (ticks). Knows no HTTP.
 
+mod addresses;
 pub mod body;
 mod core;
 mod flatten;
 mod index;
 mod propose;
+mod selecting;
 mod snapshot;
 
+pub use self::addresses::Addresses;
 pub use self::core::{Change, Core, Forms, JOURNAL_ENTRIES_MAX, View};
 pub use flatten::{HASH_LABEL, is_deleting, template_hash};
 pub use index::Index;

@@ -7,6 +7,7 @@ mod builtin;
 pub mod discovery;
 mod groups;
 mod knative;
+pub mod readme;
 pub mod refused;
 mod verbs;
 
