@@ -80,8 +80,6 @@ pub struct ScaleSettings {
     pub scale_down_delay_s: u32,
     /// Seconds that the last replica stays at least.
     pub scale_to_zero_retention_s: u32,
-    /// Seconds that the last replica stays once nothing comes.
-    pub scale_to_zero_grace_s: u32,
     /// Whether zero is allowed at all.
     pub scale_to_zero: bool,
     /// Greatest growth per decision.
@@ -138,7 +136,6 @@ impl ScaleSettings {
             panic_threshold_percentage: float(revision, keys::PANIC_THRESHOLD)?.unwrap_or(auto.panic_threshold_percentage),
             scale_down_delay_s: seconds(revision, keys::SCALE_DOWN_DELAY, auto.scale_down_delay)?,
             scale_to_zero_retention_s: seconds(revision, keys::RETENTION, auto.scale_to_zero_pod_retention)?,
-            scale_to_zero_grace_s: whole_seconds(auto.scale_to_zero_grace_period),
             scale_to_zero: auto.enable_scale_to_zero && class == Class::Kpa,
             max_scale_up_rate: auto.max_scale_up_rate,
             max_scale_down_rate: auto.max_scale_down_rate,

@@ -5,7 +5,7 @@
 //! 0  node n1 cpu=4000            a node joins (memory, pods)
 //! 0  auto 1                      nodes do what they are told, after so many seconds; `auto off`: only on command
 //! 0  deploy web v1 wanted=3      a rolling function and its current revision (surge, unavailable, recreate, paused, deadline, cpu)
-//! 0  fixed set wanted=3 · pod p · scale fn initial=1 (min, max, target, window, zero-grace)
+//! 0  fixed set wanted=3 · pod p · scale fn initial=1 (min, max, target, window)
 //! 9  traffic fn 5                concurrency from now on, said each second; `cold fn 1`: requests wait
 //! 9  ready v1#1 · gone v1#1 · fail v1#1 · waits v1#1 CrashLoopBackOff     what a node says
 //! 9  delete v1#1 · force v1#1 · drop web · drop-revision v1

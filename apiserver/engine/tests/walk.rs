@@ -63,7 +63,6 @@ impl Walk {
                 initial_scale: self.number(3),
                 stable_window_s: 6,
                 panic_window_s: 1,
-                grace_s: 5,
                 reachable: self.number(5) > 0,
                 ..ScaleSettings::default()
             }),

@@ -145,7 +145,10 @@ const NODE_PORTS: std::ops::Range<u16> = 30_000..32_768;
 fn node_ports(new: &mut Value, addresses: &crate::store::Addresses, own: &str) -> Outcome<()> {
     let list = new.pointer("/spec/ports").and_then(Value::as_array).cloned().unwrap_or_default();
     for (index, port) in list.iter().enumerate() {
-        let Some(asked) = port.get("nodePort").and_then(Value::as_u64).and_then(|n| u16::try_from(n).ok()).filter(|n| *n > 0) else { continue };
+        let Some(asked) = port.get("nodePort").and_then(Value::as_u64).and_then(|n| u16::try_from(n).ok()).filter(|n| *n > 0)
+        else {
+            continue;
+        };
         if addresses.port_holder(asked).is_some_and(|holder| holder != own) {
             let field = format!("spec.ports[{index}].nodePort");
             let error = skiff_kinds::FieldError::invalid(field, asked, "provided port is already allocated");

@@ -117,20 +117,15 @@ fn service_account(house: &House, core: &Core, template: &Template) -> Vec<(Stri
 }
 
 fn service_env(core: &Core, template: &Template) -> Vec<(String, String)> {
-    let mut env = Vec::new();
     let links = template.pod.pointer("/spec/enableServiceLinks").and_then(Value::as_bool).unwrap_or(true);
-    let prefix = format!("{}/", template.namespace);
-    let own = links.then(|| core.world.documents.table(ids::SERVICES).iter().filter(|(key, _)| key.starts_with(&prefix)));
-    let master = core.world.documents.table(ids::SERVICES).get_key_value("default/kubernetes");
-    for (key, document) in own.into_iter().flatten().chain(master.filter(|_| !links || template.namespace != "default")) {
-        let service = unpack(&document.body);
-        let Some(address) = service.pointer("/spec/clusterIP").and_then(Value::as_str).filter(|a| *a != "None" && !a.is_empty())
-        else {
-            continue;
-        };
-        let name = key.rsplit('/').next().unwrap_or_default().to_uppercase().replace('-', "_");
-        let port = service.pointer("/spec/ports/0/port").and_then(Value::as_u64).unwrap_or(0);
-        env.push((format!("{name}_SERVICE_HOST"), address.to_owned()));
+    let addresses = &core.index.addresses;
+    let own = links.then(|| addresses.in_namespace(&template.namespace)).into_iter().flatten();
+    let master = addresses.of("default/kubernetes").map(|held| ("kubernetes", held));
+    let mut env = Vec::new();
+    for (service, held) in own.chain(master.filter(|_| !links || template.namespace != "default")) {
+        let Some(address) = held.address.map(crate::project::pod::ipv4) else { continue };
+        let (name, port) = (service.to_uppercase().replace('-', "_"), held.port);
+        env.push((format!("{name}_SERVICE_HOST"), address.clone()));
         env.push((format!("{name}_SERVICE_PORT"), port.to_string()));
         env.push((format!("{name}_PORT"), format!("tcp://{address}:{port}")));
     }
@@ -185,7 +180,8 @@ pub(super) fn renew_lease(house: &House, node: &str) {
             "creationTimestamp": clock::now_rfc3339()}})
     });
     if let Some(uid) = owner {
-        lease["metadata"]["ownerReferences"] = json!([{"apiVersion": "v1", "kind": "Node", "name": node, "uid": name::uid_text(uid)}]);
+        lease["metadata"]["ownerReferences"] =
+            json!([{"apiVersion": "v1", "kind": "Node", "name": node, "uid": name::uid_text(uid)}]);
     }
     lease["spec"] = json!({"holderIdentity": node, "leaseDurationSeconds": 40, "renewTime": now});
     let write = crate::verbs::companion::write_new(ids::LEASES, &lease);

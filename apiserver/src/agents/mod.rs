@@ -137,7 +137,11 @@ impl Agents {
         session.wake.notify_one();
     }
 
-    fn note_service(&self, key: &str) {
+    /// Only Services with an address lead anywhere from a node; most functions' Services have none.
+    fn note_service(&self, core: &Core, key: &str) {
+        if core.index.addresses.of(key).is_none() {
+            return;
+        }
         for session in self.nodes.lock().values() {
             session.notes.lock().services.insert(key.into());
             session.wake.notify_one();
@@ -164,27 +168,35 @@ impl Agents {
     fn note_event(&self, core: &Core, version: u64, event: &Event) {
         match event {
             Event::Document { resource, key, before, after } => match *resource {
-                ids::SERVICES => self.note_service(key),
+                ids::SERVICES => self.note_service(core, key),
                 DOMAIN_CLAIMS => self.note_gateways(|n| n.everything = true),
                 ids::CONFIG_MAPS if is_config(*resource, key) => self.note_gateways(|n| n.everything = true),
-                ids::ROUTES | ids::KSERVICES | ids::DOMAIN_MAPPINGS => self.note_gateways(|n| drop(n.routes.insert(key.clone()))),
+                ids::ROUTES | ids::KSERVICES | ids::DOMAIN_MAPPINGS => self.note_gateways(|n| {
+                    n.routes.insert(key.clone());
+                }),
                 ids::REVISIONS => {
                     let serial = after.as_ref().or(before.as_ref()).map_or(0, |d| d.serial);
-                    self.note_gateways(|n| drop(n.revisions.insert(serial)));
+                    self.note_gateways(|n| {
+                        n.revisions.insert(serial);
+                    });
                 }
                 _ => {}
             },
             Event::Revision { serial, endpoints } => {
                 if *endpoints {
                     for key in core.index.services_of(*serial).iter() {
-                        self.note_service(key);
+                        self.note_service(core, key);
                     }
                 }
                 if core.index.location(*serial).is_some_and(|(resource, _)| resource == ids::REVISIONS) {
-                    self.note_gateways(|n| drop(n.revisions.insert(*serial)));
+                    self.note_gateways(|n| {
+                        n.revisions.insert(*serial);
+                    });
                     for (resource, key) in core.index.parents_of(*serial) {
                         if resource == ids::ROUTES {
-                            self.note_gateways(|n| drop(n.routes.insert(key.clone())));
+                            self.note_gateways(|n| {
+                                n.routes.insert(key.clone());
+                            });
                         }
                     }
                 }

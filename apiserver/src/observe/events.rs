@@ -1,6 +1,7 @@
 //! Events: what happened to sandboxes, in the words that `kubectl describe` shows. Memory only, bounded, best effort.
 
 use crate::clock;
+use crate::project::knative::{Story, Tale};
 use crate::project::name;
 use crate::registry::ids;
 use crate::store::Core;
@@ -21,6 +22,8 @@ pub const EVENTS_MAX: usize = 20_000;
 const PER_SECOND_MAX: u64 = 200;
 
 static RECORDED: AtomicU64 = AtomicU64::new(0);
+/// The number in the name of the last Event that was told once.
+static NAMED: AtomicU64 = AtomicU64::new(0);
 
 /// One Event to be.
 struct Happened {
@@ -35,22 +38,62 @@ struct Happened {
     warning: bool,
     component: &'static str,
     host: String,
+    /// It is never said again: named by its time, as upstream names all, so that a list has them in order.
+    once: bool,
 }
 
 /// Turns what the engine said into Events until the queue closes.
 pub async fn run(house: Arc<House>, mut said: mpsc::Receiver<(u64, Said)>) {
     let mut batch = Vec::new();
+    let told = house.store.read().index.knative.told();
     loop {
         batch.clear();
-        if said.recv_many(&mut batch, 64).await == 0 {
-            return;
+        tokio::select! {
+            count = said.recv_many(&mut batch, 64) => if count == 0 { return },
+            () = told.notified() => {}
         }
         let happened: Vec<Happened> = {
             let core = house.store.read();
-            batch.iter().filter_map(|(_, said)| of_said(&core, said)).collect()
+            let stories = core.index.knative.take_stories().into_iter().filter_map(of_story);
+            stories.chain(batch.iter().filter_map(|(_, said)| of_said(&core, said))).collect()
         };
         record(&house, happened);
     }
+}
+
+fn of_story(story: Story) -> Option<Happened> {
+    let (kind, api_version, component) = match story.about {
+        ids::KSERVICES => ("Service", "serving.knative.dev/v1", "service-controller"),
+        ids::CONFIGURATIONS => ("Configuration", "serving.knative.dev/v1", "configuration-controller"),
+        ids::REVISIONS => ("Revision", "serving.knative.dev/v1", "revision-controller"),
+        ids::ROUTES => ("Route", "serving.knative.dev/v1", "route-controller"),
+        ids::DOMAIN_MAPPINGS => ("DomainMapping", "serving.knative.dev/v1beta1", "domainmapping-controller"),
+        _ => return None,
+    };
+    let (namespace, name) = story.key.split_once('/')?;
+    let (reason, message) = match &story.tale {
+        Tale::Created { what, name } => ("Created", format!("Created {what} {name:?}")),
+        Tale::FinalizerSet => ("FinalizerUpdate", format!("Updated {name:?} finalizers")),
+        Tale::RevisionReady => ("RevisionReady", "Revision becomes ready upon all resources being ready".to_owned()),
+        Tale::ConfigurationReady => ("ConfigurationReady", "Configuration becomes ready".to_owned()),
+        Tale::LatestReady(revision) => ("LatestReadyUpdate", format!("LatestReadyRevisionName updated to {revision:?}")),
+        Tale::LatestFailed(revision) => ("LatestCreatedFailed", format!("Latest created revision {revision:?} has failed")),
+        Tale::NotOwner(child) => ("InternalError", format!("service: {name:?} does not own {child}: {name:?}")),
+    };
+    Some(Happened {
+        kind,
+        api_version,
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        uid: story.uid,
+        field_path: None,
+        reason,
+        message,
+        warning: matches!(story.tale, Tale::LatestFailed(_) | Tale::NotOwner(_)),
+        component,
+        host: String::new(),
+        once: true,
+    })
 }
 
 fn of_said(core: &Core, said: &Said) -> Option<Happened> {
@@ -92,6 +135,7 @@ fn of_said(core: &Core, said: &Said) -> Option<Happened> {
                 warning: false,
                 component: "deployment-controller",
                 host: String::new(),
+                once: false,
             })
         }
     }
@@ -114,6 +158,7 @@ fn of_pod(core: &Core, key: SandboxKey) -> Option<Happened> {
         warning: false,
         component: "kubelet",
         host: String::new(),
+        once: false,
     })
 }
 
@@ -135,6 +180,7 @@ fn of_owner(core: &Core, key: SandboxKey, reason: &'static str, text: &str) -> O
         warning: false,
         component: "replicaset-controller",
         host: String::new(),
+        once: false,
     })
 }
 
@@ -224,10 +270,17 @@ fn record(house: &House, happened: Vec<Happened>) {
     }
 }
 
-/// An Event is named by what it says, so that a repetition raises its count.
+/// An Event is named by what it says, so that a repetition raises its count, unless there is none.
 fn write(house: &House, event: Happened, now_ms: u64) -> Write {
-    let digest = name::digest(&[event.uid.to_be_bytes().as_slice(), event.reason.as_bytes(), event.message.as_bytes()]);
-    let event_name = format!("{}.{digest:016x}", event.name);
+    let number = if event.once {
+        // Nanoseconds, or the next number when several are told within one millisecond.
+        let now = now_ms * 1_000_000;
+        let last = NAMED.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(now.max(last + 1)));
+        now.max(last.unwrap_or_default() + 1)
+    } else {
+        name::digest(&[event.uid.to_be_bytes().as_slice(), event.reason.as_bytes(), event.message.as_bytes()])
+    };
+    let event_name = format!("{}.{number:016x}", event.name);
     let namespace = if event.namespace.is_empty() { "default".to_owned() } else { event.namespace };
     let key = format!("{namespace}/{event_name}");
     let now = clock::rfc3339(now_ms / 1000);

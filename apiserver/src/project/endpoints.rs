@@ -126,7 +126,7 @@ pub fn slice(core: &Core, key: &str, service: &Document, n: u32) -> Vec<u8> {
         .iter()
         .map(|m| {
             json!({"addresses": [ipv4(m.address)],
-                "conditions": {"ready": (m.ready || publish) && !m.terminating || publish && m.terminating, "serving": m.serving, "terminating": m.terminating},
+                "conditions": {"ready": publish || m.ready && !m.terminating, "serving": m.serving, "terminating": m.terminating},
                 "targetRef": target(m), "nodeName": m.node})
         })
         .collect();

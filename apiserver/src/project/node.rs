@@ -37,7 +37,8 @@ pub fn status(node: &Node) -> Value {
         condition("Ready", "Unknown", "NodeStatusUnknown", "Kubelet stopped posting node status.")
     });
     let facts = &node.facts;
-    let cpu = if facts.cpu_milli % 1000 == 0 { (facts.cpu_milli / 1000).to_string() } else { format!("{}m", facts.cpu_milli) };
+    let cpu =
+        if facts.cpu_milli.is_multiple_of(1000) { (facts.cpu_milli / 1000).to_string() } else { format!("{}m", facts.cpu_milli) };
     let capacity = json!({"cpu": cpu, "memory": format!("{}Mi", facts.memory_mib), "pods": facts.pods_max.to_string(),
         "ephemeral-storage": "0", "hugepages-2Mi": "0"});
     let mut info = json!({"machineID": "", "systemUUID": "", "bootID": "", "kernelVersion": "", "osImage": "",

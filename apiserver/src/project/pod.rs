@@ -134,9 +134,8 @@ pub fn status(faces: &[Face], qos: &str, host_network: bool, at: &SandboxAt, hos
 fn phase(phase: Phase, was_ready: bool, reports: &[ContainerReport]) -> &'static str {
     match phase {
         Phase::Pending | Phase::Creating => {
-            let any_started = reports
-                .iter()
-                .any(|r| !r.init && !matches!(r.state, ContainerState::Waiting { .. }) || !r.init && r.last.is_some());
+            let any_started =
+                reports.iter().any(|r| !r.init && (r.last.is_some() || !matches!(r.state, ContainerState::Waiting { .. })));
             if any_started { "Running" } else { "Pending" }
         }
         Phase::Running | Phase::Ready | Phase::Lost => "Running",

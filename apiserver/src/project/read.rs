@@ -230,6 +230,12 @@ impl Core {
                     Some(desired) => {
                         let mut object = body::unpack(&document.body);
                         object["spec"]["replicas"] = desired.into();
+                        if let Some((wanted, most)) = workload::wanted(&self.world, document.serial) {
+                            // As the deployment controller notes them on each of its ReplicaSets.
+                            let notes = &mut object["metadata"]["annotations"];
+                            notes["deployment.kubernetes.io/desired-replicas"] = wanted.to_string().into();
+                            notes["deployment.kubernetes.io/max-replicas"] = most.to_string().into();
+                        }
                         object["status"] = status;
                         body::pack(&object, true).into()
                     }

@@ -82,6 +82,15 @@ pub fn replica_set(world: &World, serial: u32, generation: i64) -> Value {
     Value::Object(status)
 }
 
+/// Replicas that the Deployment of a revision wants, and the most that it may have.
+#[must_use]
+pub fn wanted(world: &World, serial: u32) -> Option<(u32, u32)> {
+    match world.functions.get(&world.revisions.get(&serial)?.function)?.plan {
+        Plan::Rolling { wanted, surge, recreate, .. } => Some((wanted, if recreate { wanted } else { wanted + surge })),
+        _ => None,
+    }
+}
+
 /// `spec.replicas` that a revision has now, where its function moves it.
 #[must_use]
 pub fn desired(world: &World, serial: u32) -> Option<u32> {

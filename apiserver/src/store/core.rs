@@ -141,6 +141,7 @@ impl Core {
         }
         let outcome = std::mem::take(&mut turn.out);
         self.note(&outcome, turn.now_s());
+        self.drop_retired();
         outcome
     }
 

@@ -67,7 +67,7 @@ impl Core {
         }
         let Some(document) = after else { return };
         match resource {
-            ids::DEPLOYMENTS => self.flatten_deployment(turn, key, document),
+            ids::DEPLOYMENTS => self.flatten_deployment(turn, key, before, document),
             ids::REPLICA_SETS | ids::REPLICATION_CONTROLLERS => self.flatten_replica_set(turn, resource, key, document),
             ids::PODS => self.flatten_pod(turn, key, document),
             ids::NODES => self.flatten_node(turn, key, document),
@@ -97,26 +97,33 @@ impl Core {
         }
     }
 
-    fn flatten_deployment(&mut self, turn: &mut Turn, key: &str, document: &Document) {
-        let object = unpack(&document.body);
-        let hash = template_hash(&object);
-        let current = format!("{key}-{hash}");
-        let current = self.world.documents.get(ids::REPLICA_SETS, &current).map_or(0, |d| d.serial);
-        let int = |pointer: &str| object.pointer(pointer).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
-        let wanted = int("/spec/replicas").unwrap_or(1);
-        let share = |field: &str| share_of(object.pointer(&format!("/spec/strategy/rollingUpdate/{field}")));
+    fn flatten_deployment(&mut self, turn: &mut Turn, key: &str, before: Option<&Arc<Document>>, document: &Document) {
+        let Ok(now) = serde_json::from_slice::<Rolling<'_>>(&document.body) else { return };
+        let was = before.and_then(|old| serde_json::from_slice::<Rolling<'_>>(&old.body).ok());
+        let kept = was.filter(|old| old.spec.template.get() == now.spec.template.get());
+        let known = self.world.functions.get(&document.serial).filter(|f| f.current != 0).map(|f| f.current);
+        let current = match (kept, known) {
+            // The usual case, a change of replicas: the template need not be read.
+            (Some(_), Some(current)) => current,
+            _ => {
+                let hash = template_hash(&unpack(&document.body));
+                self.world.documents.get(ids::REPLICA_SETS, &format!("{key}-{hash}")).map_or(0, |d| d.serial)
+            }
+        };
+        let wanted = now.spec.replicas.unwrap_or(1);
+        let strategy = now.spec.strategy.unwrap_or_default();
+        let share = |field: &str| share_of(strategy.pointer(&format!("/rollingUpdate/{field}")));
         let (surge, unavailable) = resolve(share("maxSurge"), share("maxUnavailable"), wanted);
-        let recreate = object.pointer("/spec/strategy/type").and_then(Value::as_str) == Some("Recreate");
+        let recreate = strategy.get("type").and_then(Value::as_str) == Some("Recreate");
         let plan = Plan::Rolling {
             wanted,
             surge: if recreate { 0 } else { surge },
             unavailable: if recreate { wanted } else { unavailable },
             recreate,
-            paused: object.pointer("/spec/paused").and_then(Value::as_bool).unwrap_or(false),
-            deadline_s: int("/spec/progressDeadlineSeconds").unwrap_or(600),
+            paused: now.spec.paused,
+            deadline_s: now.spec.progress_deadline_seconds.unwrap_or(600),
         };
-        let same = self.world.functions.get(&document.serial).is_some_and(|f| f.plan == plan && f.current == current);
-        if !same || is_deleting(&object) {
+        if self.world.functions.get(&document.serial).is_none_or(|f| f.plan != plan || f.current != current) {
             self.world.put_function(turn, PutFunction { serial: document.serial, plan, current });
         }
     }
@@ -221,6 +228,25 @@ impl Core {
         self.index.set_parents(document.serial, crate::project::knative::parents(&object, namespace));
         self.put_template(turn, document.serial, shape, template);
     }
+}
+
+/// A Deployment as far as its function needs it; the template stays bytes.
+#[derive(serde::Deserialize)]
+struct Rolling<'a> {
+    #[serde(borrow)]
+    spec: RollingSpec<'a>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RollingSpec<'a> {
+    replicas: Option<u32>,
+    #[serde(default)]
+    paused: bool,
+    progress_deadline_seconds: Option<u32>,
+    strategy: Option<Value>,
+    #[serde(borrow)]
+    template: &'a serde_json::value::RawValue,
 }
 
 /// Whether a deletion is under way.

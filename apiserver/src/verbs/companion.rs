@@ -57,6 +57,9 @@ fn deployment(house: &House, old: Option<&Value>, new: &Value, transaction: &mut
     if crate::store::is_deleting(new) {
         return;
     }
+    if old.is_some_and(|old| is_settled(old, new)) {
+        return;
+    }
     let key = super::write::key_of_namespaced(new);
     let hash = crate::store::template_hash(new);
     let set_key = format!("{key}-{hash}");
@@ -104,6 +107,23 @@ fn deployment(house: &House, old: Option<&Value>, new: &Value, transaction: &mut
     }
 }
 
+/// Nothing that a ReplicaSet is made from has changed; a change of replicas alone is none (its counts are made from records).
+fn is_settled(old: &Value, new: &Value) -> bool {
+    let same = |pointer: &str| old.pointer(pointer) == new.pointer(pointer);
+    let numbered = new.pointer("/metadata/annotations").is_some_and(|a| a.get(REVISION).is_some());
+    numbered
+        && [
+            "/metadata/annotations",
+            "/spec/template",
+            "/spec/minReadySeconds",
+            "/spec/paused",
+            "/spec/revisionHistoryLimit",
+            "/spec/strategy",
+        ]
+        .iter()
+        .all(|pointer| same(pointer))
+}
+
 fn annotate(object: &mut Value, key: &str, value: &str) {
     let Some(meta) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return };
     let annotations = meta.entry("annotations").or_insert_with(|| Value::Object(Map::new()));
@@ -130,10 +150,7 @@ fn replica_set(deployment: &Value, before: Option<&Value>, key: &str, hash: &str
     });
     let mut annotations = deployment.pointer("/metadata/annotations").and_then(Value::as_object).cloned().unwrap_or_default();
     annotations.shift_remove("kubectl.kubernetes.io/last-applied-configuration");
-    let wanted = deployment.pointer("/spec/replicas").and_then(Value::as_u64).unwrap_or(1);
     annotations.insert(REVISION.into(), revision.to_string().into());
-    annotations.insert("deployment.kubernetes.io/desired-replicas".into(), wanted.to_string().into());
-    annotations.insert("deployment.kubernetes.io/max-replicas".into(), most(deployment, wanted).to_string().into());
     let earlier = before.and_then(|b| b.pointer("/metadata/annotations")).and_then(Value::as_object);
     if let Some(history) = earlier.and_then(|a| a.get("deployment.kubernetes.io/revision-history")) {
         annotations.insert("deployment.kubernetes.io/revision-history".into(), history.clone());
@@ -154,16 +171,6 @@ fn replica_set(deployment: &Value, before: Option<&Value>, key: &str, hash: &str
         }
     }
     set
-}
-
-fn most(deployment: &Value, wanted: u64) -> u64 {
-    let surge = deployment.pointer("/spec/strategy/rollingUpdate/maxSurge");
-    wanted
-        + match surge {
-            Some(Value::Number(n)) => n.as_u64().unwrap_or(0),
-            Some(Value::String(s)) => (s.trim_end_matches('%').parse::<u64>().unwrap_or(0) * wanted).div_ceil(100),
-            _ => 0,
-        }
 }
 
 fn label(parent: &mut Value, field: &str, hash: &str) {

@@ -34,7 +34,6 @@ struct Options {
     uid: Option<String>,
     version: Option<String>,
     dependents: Dependents,
-    dependents_given: bool,
 }
 
 impl Options {
@@ -76,7 +75,6 @@ impl Options {
             uid: text("/preconditions/uid"),
             version: text("/preconditions/resourceVersion"),
             dependents,
-            dependents_given: policy.is_some() || orphan.is_some(),
         })
     }
 }
@@ -149,8 +147,9 @@ async fn remove(house: &Arc<House>, ask: &Ask, options: &Options, found: &Live) 
         let mut transaction = Transaction {
             writes: vec![Write { resource: kind.id, key: ask.address.key(), expect: Expect::Version(stored), put: None }],
         };
-        let orphan = options.dependents == Dependents::Orphan || !options.dependents_given && orphans_by_default(kind);
+        let orphan = options.dependents == Dependents::Orphan;
         dependents(&house.store.read(), uid_of(&found.value), orphan, &mut transaction);
+        super::knative::leave(house, ask, &found.value);
         let done = write::commit(house, kind, transaction).await?;
         return Ok(done.map(|versions| {
             let version = versions.first().copied().unwrap_or(found.shown.version);
@@ -178,19 +177,14 @@ fn finalizers(object: &Value) -> usize {
     list.filter(|f| !f.as_str().is_some_and(crate::project::knative::is_shown_finalizer)).count()
 }
 
-fn orphans_by_default(_kind: &Kind) -> bool {
-    false
-}
-
 /// Grace of a deletion in seconds; only Pods that run somewhere have one.
 fn grace_of(house: &House, kind: &Kind, object: &Value, asked: Option<i64>) -> i64 {
     if kind.id != ids::PODS {
         return 0;
     }
-    let ended = matches!(object.pointer("/status/phase").and_then(Value::as_str), Some("Succeeded" | "Failed"));
     let placed = object.pointer("/spec/nodeName").and_then(Value::as_str).is_some_and(|n| !n.is_empty());
     let runs = house.store.read().own_sandbox_placed(uid_of(object));
-    if !placed || ended && !runs || !runs {
+    if !placed || !runs {
         return 0;
     }
     let own = object.pointer("/spec/terminationGracePeriodSeconds").and_then(Value::as_i64).unwrap_or(30);

@@ -161,8 +161,7 @@ pub fn list(ask: &Ask, meta: &ListMeta, items: impl Iterator<Item = Shown>) -> O
         Shape::Partial(version) => {
             let items: Vec<Value> = items.map(|shown| partial(&shown, version)).collect();
             let api_version = format!("meta.k8s.io/{version}");
-            let list =
-                json!({"kind": "PartialObjectMetadataList", "apiVersion": api_version, "metadata": meta.value(false), "items": items});
+            let list = json!({"kind": "PartialObjectMetadataList", "apiVersion": api_version, "metadata": meta.value(false), "items": items});
             Ok(Reply::json(200, &list))
         }
         Shape::Object if ask.form.encoding == Encoding::Json && !ask.form.pretty => Ok(json_list(kind, meta, items)),

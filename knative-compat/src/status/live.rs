@@ -51,6 +51,8 @@ pub enum Digests {
 pub struct RevisionLive {
     /// Replicas wanted; `None` until the scaler has decided for the first time.
     pub desired: Option<u32>,
+    /// Replicas that are to be kept or made.
+    pub wanted: u32,
     /// Replicas there.
     pub actual: u32,
     /// Replicas that take requests.
@@ -75,6 +77,7 @@ impl RevisionLive {
     pub fn new(at: impl Into<String>) -> Self {
         Self {
             desired: None,
+            wanted: 0,
             actual: 0,
             ready: 0,
             initial_scale_reached: false,

@@ -23,15 +23,13 @@ pub fn deployment(revision: &Value, template: Value, live: &RevisionLive, config
     annotations.insert("deployment.kubernetes.io/revision".into(), "1".into());
     annotations.sort_keys();
     let deadline = keys::PROGRESS_DEADLINE.of(revision).and_then(duration::parse).unwrap_or(config.deployment.progress_deadline);
-    // Until the scaler lets them go, replicas that are there stay wanted.
-    let replicas = live.desired.map_or(live.actual, |desired| desired.max(live.actual.min(1)));
     json!({
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": metadata(revision, &name, uids("Deployment", &name), annotations, doc::owner_reference(Kind::Revision, revision)),
         "spec": {
             "progressDeadlineSeconds": deadline / SECOND,
-            "replicas": replicas,
+            "replicas": live.wanted,
             "revisionHistoryLimit": 10,
             "selector": {"matchLabels": {keys::REVISION_UID: doc::uid(revision)}},
             "strategy": {"rollingUpdate": {"maxSurge": "25%", "maxUnavailable": 0}, "type": "RollingUpdate"},

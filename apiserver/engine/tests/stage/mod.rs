@@ -254,7 +254,6 @@ impl Player {
                 min_scale: number("min", 0),
                 max_scale: number("max", 0),
                 stable_window_s: number("window", 60),
-                grace_s: number("zero-grace", 30),
                 ..ScaleSettings::default()
             }),
         };

@@ -10,7 +10,14 @@ pub fn markdown() -> String {
     for resource in resources() {
         let subresources: Vec<&str> = resource.subresources.iter().map(|s| s.name.as_ref()).collect();
         // Writing to a string cannot fail.
-        let _ = writeln!(out, "| {} | {} | {} | {} |", resource.api_version(), resource.kind, verbs(resource), subresources.join(", "));
+        let _ = writeln!(
+            out,
+            "| {} | {} | {} | {} |",
+            resource.api_version(),
+            resource.kind,
+            verbs(resource),
+            subresources.join(", ")
+        );
     }
     out.push_str("\nNot served, with the reason:\n\n| Group | Resource | Why |\n|---|---|---|\n");
     for refused in REFUSED {

@@ -41,6 +41,7 @@ pub fn scale_plan(core: &mut Core, document: &Document, revision: &Value) -> Opt
         threshold,
         deadline_s: 0,
         reached: restored || threshold == 0,
+        failed: false,
         // Nobody needs to hear at a restart that nothing has changed.
         told: if restored { TOLD_REACHED } else { 0 },
     });
@@ -105,7 +106,6 @@ fn settings(wanted: &Wanted, reachable: bool, patience_s: u32) -> ScaleSettings 
         burst_milli,
         down_delay_s: wanted.scale_down_delay_s,
         to_zero: wanted.scale_to_zero,
-        grace_s: wanted.scale_to_zero_grace_s,
         retention_s: wanted.scale_to_zero_retention_s,
         activation_s_max: patience_s.saturating_add(30),
     }
@@ -148,8 +148,11 @@ pub fn live(core: &Core, config: &Config, document: &Document, revision: &Value)
     live.actual = record.counts.ready;
     live.ready = record.counts.ready;
     let was_up = record.first_ready_s > 0;
-    live.desired = (record.desired > 0 || was_up).then_some(record.desired);
+    live.wanted = record.desired;
     live.active = active(record, mark.map_or(1, |m| m.threshold), live.initial_scale_reached);
+    // Nothing is measured before something was ready; what is only kept for a while is not wanted any more.
+    let inactive = live.active == Some(false);
+    live.desired = was_up.then_some(if inactive { 0 } else { record.desired });
     if !live.initial_scale_reached {
         live.failure = failure(core, config, record);
     }

@@ -3,14 +3,16 @@
 //!
 //! Fed by the store at the end of a turn and by readers (behind small locks). Knows no HTTP.
 
+use super::story::{STORIES_MAX, Story};
 use crate::registry::ids;
 use crate::store::Core;
 use parking_lot::Mutex;
+use serde_json::Value;
 use skiff_engine::record::ResourceId;
 use skiff_knative::Config;
 use skiff_knative::config::{Data, NAMESPACE};
 use skiff_knative::status::Assigned;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::Notify;
 
@@ -18,6 +20,9 @@ use tokio::sync::Notify;
 pub const ASSIGNED_ROUTES_MAX: usize = 65_536;
 /// Objects that wait for a turn of their own; beyond, new ones are dropped and wait for the next write.
 pub const UNSETTLED_OBJECTS_MAX: usize = 1 << 20;
+
+/// Objects that are gone and whose last status is remembered for watchers that come late; beyond, the oldest is forgotten.
+pub const LAST_SHOWN_MAX: usize = 4_096;
 
 /// How a Revision stands for those whose conditions follow from it.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +33,8 @@ pub(super) struct Mark {
     pub deadline_s: u32,
     /// Its start was reached once; never goes back.
     pub reached: bool,
+    /// Its start failed, and its Configuration has told so.
+    pub failed: bool,
     /// Digest of the facts that parents were last told; 0 for never.
     pub told: u32,
 }
@@ -43,6 +50,10 @@ pub struct Memory {
     /// Documents up to this number are of an earlier run.
     restored: u32,
     unsettled: Mutex<BTreeSet<(ResourceId, Box<str>)>>,
+    last: Mutex<VecDeque<(u32, Arc<Value>)>>,
+    stories: Mutex<Vec<Story>>,
+    /// There is a story.
+    told: Arc<Notify>,
     /// Something is unsettled.
     wake: Arc<Notify>,
 }
@@ -58,7 +69,7 @@ impl Memory {
     /// Begins anew with other documents; what is no document stays.
     #[must_use]
     pub fn renewed(&self) -> Memory {
-        let fresh = Memory { wake: self.wake.clone(), ..Memory::default() };
+        let fresh = Memory { wake: self.wake.clone(), told: self.told.clone(), ..Memory::default() };
         if let Some(domain) = self.domain.get() {
             fresh.set_domain(domain);
         }
@@ -107,6 +118,39 @@ impl Memory {
             assigned.remove(&other);
         }
         assigned.insert(route, traffic);
+    }
+
+    /// What an object showed last, before it goes and what it follows from with it.
+    pub fn remember_last(&self, serial: u32, status: Value) {
+        let mut last = self.last.lock();
+        if last.len() >= LAST_SHOWN_MAX {
+            last.pop_front();
+        }
+        last.push_back((serial, Arc::new(status)));
+    }
+
+    pub(super) fn last_shown(&self, serial: u32) -> Option<Arc<Value>> {
+        self.last.lock().iter().rev().find(|(of, _)| *of == serial).map(|(_, status)| status.clone())
+    }
+
+    pub(super) fn push_story(&self, story: Story) {
+        let mut stories = self.stories.lock();
+        if stories.len() < STORIES_MAX {
+            stories.push(story);
+            self.told.notify_one();
+        }
+    }
+
+    /// Takes what is to be recorded as Events.
+    #[must_use]
+    pub fn take_stories(&self) -> Vec<Story> {
+        std::mem::take(&mut *self.stories.lock())
+    }
+
+    /// Wakes when there is a story.
+    #[must_use]
+    pub fn told(&self) -> Arc<Notify> {
+        self.told.clone()
     }
 
     /// An object wants a turn of its own, because something below it changed by itself.

@@ -2,18 +2,20 @@
 //! controllers would have made. Fed by readers; changes nothing but its own memory.
 //!
 //! `memory` is what is remembered, `live` a Revision's counters, `scene` the documents around an object, `told` who hears of a
-//! turn, `routes` where hosts lead, `views` the objects that nobody stores.
+//! turn, `story` what is told of it as Events, `routes` where hosts lead, `views` the objects that nobody stores.
 
 mod live;
 mod memory;
 pub mod routes;
 mod scene;
+mod story;
 mod told;
 pub mod views;
 
 pub use live::{plan_revisions, scale_plan};
 pub use memory::{Memory, config, data_of, is_config};
 pub use scene::{Depth, Picture, Seen, Sight, reference_keys};
+pub use story::{Story, Tale};
 pub use told::{after_turn, parents};
 
 use super::name;
@@ -82,11 +84,14 @@ pub fn render(core: &Core, resource: ResourceId, key: &str, document: &Arc<Docum
 
 /// The same at a stage on the way to where it is now.
 #[must_use]
-pub fn render_at(core: &Core, resource: ResourceId, _key: &str, document: &Arc<Document>, stage: Stage) -> Bytes {
+pub fn render_at(core: &Core, resource: ResourceId, key: &str, document: &Arc<Document>, stage: Stage) -> Bytes {
     let Some(kind) = kind_of(resource) else { return Bytes::from_owner(document.body.clone()) };
     let sight = Sight::new(core);
     let mut object = unpack(&document.body);
+    let gone = core.world.documents.get(resource, key).is_none_or(|d| d.serial != document.serial);
+    let last = if gone { core.index.knative.last_shown(document.serial) } else { None };
     let status = match kind {
+        _ if last.is_some() => last.map(Arc::unwrap_or_clone).unwrap_or_default(),
         Kind::Service => service(&sight, &object, stage),
         Kind::Configuration => {
             let mut picture = Picture::default();

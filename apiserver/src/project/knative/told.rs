@@ -5,6 +5,7 @@
 
 use super::live::{TOLD_REACHED, is_homeless, is_reached, is_revision};
 use super::scene::reference_keys;
+use super::story;
 use crate::project::name::digest;
 use crate::registry::ids;
 use crate::store::body::unpack;
@@ -106,6 +107,9 @@ fn note_document(
     first: u64,
     told: &mut Told,
 ) {
+    if let Some(document) = after {
+        story::of_document(core, resource, key, before.is_none(), document);
+    }
     match resource {
         ids::KSERVICES if before.is_none() && after.is_some() => tell(told, resource, key.into(), BORN),
         ids::CONFIGURATIONS | ids::ROUTES => {
@@ -137,7 +141,7 @@ fn note_document(
     }
 }
 
-fn owners<'a>(core: &'a Core, document: &'a Document) -> impl Iterator<Item = (ResourceId, &'a str)> {
+pub(super) fn owners<'a>(core: &'a Core, document: &'a Document) -> impl Iterator<Item = (ResourceId, &'a str)> {
     document.owners.iter().filter_map(|uid| core.index.of_uid(*uid)).map(|(resource, key)| (*resource, &**key))
 }
 
@@ -160,6 +164,7 @@ fn note_revision(core: &mut Core, serial: u32, now_s: u32, told: &mut Told) {
     if facts == mark.told {
         return;
     }
+    let troubled = mark.deadline_s <= now_s || record.is_some_and(|r| r.failure.is_some() || is_homeless(core, r));
     if let Some(mark) = core.index.knative.marks.get_mut(&serial) {
         mark.told = facts;
         mark.reached |= reached;
@@ -170,6 +175,15 @@ fn note_revision(core: &mut Core, serial: u32, now_s: u32, told: &mut Told) {
     let Some((resource, key)) = core.index.location(serial) else { return };
     let document = core.world.documents.get(resource, &key).cloned();
     let configuration = document.as_deref().and_then(|d| owners(core, d).find(|(owner, _)| *owner == ids::CONFIGURATIONS));
+    let parent = configuration.map(|(_, key)| key);
+    let mut fails = mark.failed;
+    if let Some(document) = &document {
+        if reached {
+            story::of_start(core, &key, document, parent);
+        } else if !fails && troubled {
+            fails = story::of_trouble(core, &key, document, parent);
+        }
+    }
     let siblings = configuration
         .and_then(|(resource, key)| core.world.documents.get(resource, key))
         .map_or(0, |c| core.world.documents.owned_by(c.uid).len());
@@ -180,11 +194,17 @@ fn note_revision(core: &mut Core, serial: u32, now_s: u32, told: &mut Told) {
     // A watcher of a new ksvc sees the steps that upstream's controllers would have taken.
     let rises = reached && siblings <= 1;
     for (resource, key) in core.index.parents_of(serial) {
+        if rises && resource == ids::ROUTES {
+            story::of_ingress(core, &key);
+        }
         let stages = if rises && resource == ids::KSERVICES { RISEN } else { PLAIN };
         tell(told, resource, key, stages);
     }
     if mark.deadline_s <= now_s && !reached {
         tell(told, resource, key, PLAIN);
+    }
+    if let Some(mark) = core.index.knative.marks.get_mut(&serial) {
+        mark.failed = fails;
     }
 }
 

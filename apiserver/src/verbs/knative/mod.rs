@@ -15,7 +15,7 @@ use super::companion::write_new;
 use super::house::House;
 use super::intake;
 use crate::clock;
-use crate::project::knative::{DOMAIN_CLAIMS, Sight, config, data_of, is_config};
+use crate::project::knative::{DOMAIN_CLAIMS, Sight, config, data_of, is_config, is_shown};
 use crate::project::name;
 use crate::registry::{Kind, ids};
 use crate::status::{Outcome, Refusal};
@@ -51,6 +51,10 @@ pub fn default_changed(_house: &House, ask: &Ask, new: &mut Value, _old: &Value)
 
 fn prune(ask: &Ask, object: &mut Value, options: &str) -> Outcome<()> {
     let Some(kind) = rules(&ask.kind) else { return Ok(()) };
+    // As Go prints metadata.
+    if let Some(meta) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        meta.retain(|_, value| !matches!(value, Value::Object(map) if map.is_empty()));
+    }
     let problems: Vec<String> = gotype::prune(kind, object).iter().map(|path| format!("unknown field {path:?}")).collect();
     let validation = if problems.is_empty() { FieldValidation::Ignore } else { ask.field_validation(options)? };
     intake::report(ask, kind.name(), &ask.kind.resource.version, &problems, validation)
@@ -131,6 +135,21 @@ pub fn companions(house: &House, kind: &Kind, old: Option<&Value>, new: &Value, 
     };
     turn::add(&core, writes, transaction);
     Ok(())
+}
+
+/// An object is about to go, and others with it: what it showed last is what a watch that comes late shows, and Routes keep the
+/// traffic that they gave.
+pub fn leave(house: &House, ask: &Ask, object: &Value) {
+    if !is_shown(ask.kind.id) {
+        return;
+    }
+    let core = house.store.read();
+    if let (Some(document), Some(status)) = (core.world.documents.get(ask.kind.id, &ask.address.key()), object.get("status")) {
+        core.index.knative.remember_last(document.serial, status.clone());
+    }
+    if ask.kind.id == ids::CONFIGURATIONS {
+        turn::keep_routes(&Sight::new(&core), object);
+    }
 }
 
 /// The claim of a mapping that makes its own. It goes with the mapping, though no owner is shown.

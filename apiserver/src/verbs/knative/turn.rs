@@ -247,6 +247,15 @@ fn keep(sight: &Sight<'_>, route: &Value, now: Option<&Assigned>, before: Option
     }
 }
 
+/// A Configuration goes: the Routes that lead to it keep what they gave.
+pub(super) fn keep_routes(sight: &Sight<'_>, configuration: &Value) {
+    for route in annotated(sight, std::iter::once(configuration), &Value::Null).values() {
+        let mut picture = Picture::default();
+        sight.add_targets(&mut picture, route, Depth::Shown);
+        keep(sight, route, None, assigned_before(sight, route, &picture));
+    }
+}
+
 /// Puts later updates into the earlier writes of the same documents.
 fn merge(mut writes: Vec<ChildWrite>, updates: Vec<ChildWrite>) -> Vec<ChildWrite> {
     for update in updates {

@@ -102,8 +102,6 @@ pub enum Reason {
     Activating,
     /// Nothing is wanted, but it has been active for less than a stable window.
     StillActive,
-    /// Inactive, and the gateway has not been in the path for the grace period.
-    GracePeriod,
     /// Inactive, and the last sandbox is retained.
     Retention,
     /// Idle: nothing is wanted and nothing is kept.
@@ -159,7 +157,7 @@ fn fresh(now_ms: u64, settings: &ScaleSettings, ready: u32, desired: u32, initia
     let excess_burst = stable::excess_burst(settings, desired, 0);
     ScaleState {
         latch: Latch::new(now_ms, ready),
-        standing: Standing::new(now_ms, desired, initialized, excess_burst),
+        standing: Standing::new(now_ms, desired, initialized),
         desired,
         excess_burst,
         measure: Measure::of(settings),
@@ -219,7 +217,7 @@ pub fn decide(now_ms: u64, settings: &ScaleSettings, state: &mut ScaleState, rea
         Verdict::Keep(reason) => (state.desired, Some(0), reason),
         Verdict::Wait(reason) => (if number == 0 { state.desired } else { number }, None, reason),
     };
-    state.standing.settle(now_ms, settings, ready, wanted, state.excess_burst);
+    state.standing.settle(now_ms, settings, ready, wanted);
     state.desired = desired;
     let Averages { stable_micro, panic_micro } = averages.unwrap_or(Averages { stable_micro: 0, panic_micro: 0 });
     let forgettable = ready == 0 && desired == 0;

@@ -197,27 +197,27 @@ fn the_delay_holds_the_largest_number() {
 }
 
 #[test]
-fn to_zero_waits_for_retention_and_grace() {
+fn to_zero_waits_for_the_window_and_retention() {
     let idle_after = |settings: ScaleSettings| {
         let mut play = Play::idle(settings);
         play.run(100, 1_000);
         (0..500).find(|_| play.run(2, 0).desired == 0).map(|turns| turns * 2)
     };
-    // The window empties after 60 s; always in the gateway's path, so no grace on top.
+    // The window empties after 60 s; the gateway is in every path, so there is no grace on top.
     assert_eq!(idle_after(ScaleSettings::default()), Some(60));
     assert_eq!(idle_after(ScaleSettings { retention_s: 40, ..ScaleSettings::default() }), Some(100));
-    // Without a wanted burst the gateway comes into the path only when it is inactive.
-    assert_eq!(idle_after(ScaleSettings { burst_milli: 0, ..ScaleSettings::default() }), Some(90));
+    assert_eq!(idle_after(ScaleSettings { burst_milli: 0, ..ScaleSettings::default() }), Some(60));
+    assert_eq!(idle_after(ScaleSettings { stable_window_s: 6, panic_window_s: 1, ..ScaleSettings::default() }), Some(6));
     assert_eq!(idle_after(ScaleSettings { to_zero: false, ..ScaleSettings::default() }), None);
     assert_eq!(idle_after(ScaleSettings { min_scale: 1, ..ScaleSettings::default() }), None);
 }
 
 #[test]
-fn traffic_in_the_grace_period_makes_it_active_again() {
-    let mut play = Play::idle(ScaleSettings { burst_milli: 0, ..ScaleSettings::default() });
+fn traffic_while_retained_makes_it_active_again() {
+    let mut play = Play::idle(ScaleSettings { retention_s: 30, ..ScaleSettings::default() });
     play.run(100, 1_000);
-    let grace = play.run(70, 0);
-    assert_eq!((grace.desired, grace.activity, grace.reason), (1, Activity::Inactive, Reason::GracePeriod));
+    let kept = play.run(70, 0);
+    assert_eq!((kept.desired, kept.activity, kept.reason), (1, Activity::Inactive, Reason::Retention));
     let again = play.run(2, 1_000);
     assert_eq!((again.desired, again.activity), (1, Activity::Active));
 }

@@ -78,8 +78,6 @@ pub struct ScaleSettings {
     pub down_delay_s: u32,
     /// `enable-scale-to-zero`.
     pub to_zero: bool,
-    /// Seconds between "inactive" and the end of the last sandbox, unless the gateway has been in the path for as long.
-    pub grace_s: u32,
     /// Seconds that the last sandbox stays in any case, at most 3600.
     pub retention_s: u32,
     /// Seconds after which a start without success and without traffic is given up.
@@ -106,7 +104,6 @@ impl Default for ScaleSettings {
             burst_milli: 211_000,
             down_delay_s: 0,
             to_zero: true,
-            grace_s: 30,
             retention_s: 0,
             activation_s_max: 630,
         }

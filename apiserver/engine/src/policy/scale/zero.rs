@@ -1,7 +1,8 @@
 //! The last sandbox: when a revision counts as active, and when it may fall to nothing.
 //!
 //! Fed by [`super::decide`] with the number that the windows want; knows no window. It is upstream's three-state machine
-//! (the `Active` condition of a PodAutoscaler), with times as arguments.
+//! (the `Active` condition of a PodAutoscaler), with times as arguments, but for its grace period: that waits until the activator is
+//! in every path, and here the gateway always is.
 
 use super::{Reason, ScaleSettings};
 
@@ -23,8 +24,6 @@ pub enum Activity {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Standing {
     since_ms: u64,
-    /// Since when the gateway buffers for the revision; 0 when it need not.
-    proxied_since_ms: u64,
     activity: Activity,
     initialized: bool,
 }
@@ -41,13 +40,8 @@ pub(super) enum Verdict {
 }
 
 impl Standing {
-    pub(super) fn new(now_ms: u64, desired: u32, initialized: bool, excess_burst: i32) -> Self {
-        Self {
-            since_ms: now_ms,
-            proxied_since_ms: if excess_burst < 0 { now_ms.max(1) } else { 0 },
-            activity: if desired == 0 { Activity::Inactive } else { Activity::Activating },
-            initialized,
-        }
+    pub(super) fn new(now_ms: u64, desired: u32, initialized: bool) -> Self {
+        Self { since_ms: now_ms, activity: if desired == 0 { Activity::Inactive } else { Activity::Activating }, initialized }
     }
 
     pub(super) fn activity(&self) -> Activity {
@@ -89,7 +83,7 @@ impl Standing {
     }
 
     /// After a decision: `wanted` is `None` when it was undecided.
-    pub(super) fn settle(&mut self, now_ms: u64, settings: &ScaleSettings, ready: u32, wanted: Option<u32>, excess: i32) {
+    pub(super) fn settle(&mut self, now_ms: u64, settings: &ScaleSettings, ready: u32, wanted: Option<u32>) {
         let least = if settings.reachable { settings.min_scale } else { 0 };
         let enough = if self.initialized { least.max(1) } else { least.max(settings.initial_scale) };
         if ready >= enough {
@@ -103,27 +97,14 @@ impl Standing {
         } else if some || !inactive {
             self.turn(if ready < enough { Activity::Activating } else { Activity::Active }, now_ms);
         }
-        let proxied = wanted == Some(0) || excess < 0 || (wanted.is_none() && inactive);
-        match (proxied, self.proxied_since_ms) {
-            (true, 0) => self.proxied_since_ms = now_ms.max(1),
-            (false, _) => self.proxied_since_ms = 0,
-            _ => {}
-        }
     }
 
-    /// Inactive: the grace period gives the gateway time to be in every path, the retention is the user's wish.
+    /// Inactive: only the user's wish keeps the last sandbox.
     fn leave(&self, now_ms: u64, settings: &ScaleSettings) -> Verdict {
-        if self.lasted(now_ms, settings.grace_s.max(settings.retention_s)) {
+        if self.lasted(now_ms, settings.retention_s) {
             return Verdict::Have(0, Reason::Idle);
         }
-        if !self.lasted(now_ms, settings.retention_s) {
-            return Verdict::Keep(Reason::Retention);
-        }
-        let proxied_ms = now_ms.saturating_sub(self.proxied_since_ms);
-        if self.proxied_since_ms != 0 && proxied_ms >= u64::from(settings.grace_s) * 1000 {
-            return Verdict::Have(0, Reason::Idle);
-        }
-        Verdict::Keep(Reason::GracePeriod)
+        Verdict::Keep(Reason::Retention)
     }
 
     fn lasted(&self, now_ms: u64, seconds: u32) -> bool {
