@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// How long a restarted control plane waits for its nodes before it creates sandboxes, milliseconds.
-const SETTLE_MS: u64 = 3000;
+const SETTLE_MS: u64 = 10_000;
 
 /// What the control plane is told at its start.
 #[derive(Clone, Debug)]

@@ -1,5 +1,5 @@
 //! Every recorded group against a fresh server of its own. `exchanges/known.txt` names the steps that are known to differ; it
-//! can only shrink, because a listed step that holds fails as well.
+//! can only shrink, because a listed step that holds fails as well (unless its reason begins with `sometimes:`).
 
 use anyhow::{Context, Result, ensure};
 use skiff_conformance::exchange::{Group, Names, Replay, differences, normal, replay};
@@ -79,6 +79,8 @@ async fn check(name: &str) -> Result<()> {
         let step = format!("{name}/{}", outcome.id);
         match (outcome.differences.is_empty(), known.get(&step)) {
             (false, None) => complaints.push(format!("{step}: {}\n    {}", outcome.request, outcome.differences.join("\n    "))),
+            // What hangs on another clock than ours (a grace of seconds, say) may hold or not.
+            (true, Some(reason)) if reason.starts_with("sometimes:") => {}
             (true, Some(_)) => complaints.push(format!("{step} holds now: take it out of known.txt")),
             _ => {}
         }
