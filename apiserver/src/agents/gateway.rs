@@ -254,7 +254,7 @@ fn endpoints(core: &Core, serial: u32, port: u16) -> Vec<Endpoint> {
             return None;
         }
         let node = core.world.nodes.get(sandbox.node() as usize)?;
-        let own = super::pod_network(node.number) + u32::from(sandbox.slot());
+        let own = core.pod_network(node.number) + u32::from(sandbox.slot());
         let (address, port) = node.facts.serve_at.unwrap_or((own, port));
         let key = sandbox.key();
         Some(Endpoint { key, address, port, stages: core.world.stages.get(key) })

@@ -156,7 +156,7 @@ pub(super) async fn ensure_node(house: &House, facts: &NodeFacts) -> Outcome<()>
         return Ok(());
     }
     let number = house.store.turn(|world, turn| world.node_number(&facts.name, turn.now_ms)).unwrap_or(0);
-    let range = format!("{}/{}", crate::project::pod::ipv4(super::pod_network(number)), super::POD_PREFIX);
+    let range = format!("{}/{}", crate::project::pod::ipv4(house.store.read().pod_network(number)), super::POD_PREFIX);
     let node = json!({"metadata": {"name": facts.name, "uid": name::uid_text(name::new_uid()), "creationTimestamp": clock::now_rfc3339(),
             "labels": {"kubernetes.io/hostname": facts.name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64",
                 "beta.kubernetes.io/os": "linux", "beta.kubernetes.io/arch": "amd64"}},

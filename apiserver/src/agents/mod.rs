@@ -15,6 +15,7 @@ use crate::project::knative::{DOMAIN_CLAIMS, is_config};
 use crate::registry::ids;
 use crate::store::{Core, Outbox};
 use parking_lot::Mutex;
+use sha2::{Digest, Sha256};
 use skiff_engine::{Event, Order, Outcome, Said};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -33,10 +34,24 @@ pub const SERVICE_NETWORK: u32 = 0xac14_0000;
 /// Its prefix length.
 pub const SERVICE_PREFIX: u8 = 16;
 
-/// Network of a node's pods, host order: 10.0.0.0/8 in /20 parts.
+/// Parts of that length in 10.0.0.0/8.
+const POD_PARTS: u32 = 1 << (POD_PREFIX - 8);
+
+/// Network of a node's pods, host order: 10.0.0.0/8 in /20 parts. `first` is the part of the first node: two control planes
+/// with nodes on the same machine must not use the same one.
 #[must_use]
-pub fn pod_network(node: u16) -> u32 {
-    0x0a00_0000 | u32::from(node) << 12
+pub fn pod_network(first: u32, node: u16) -> u32 {
+    let node = u32::from(node);
+    // Fleets larger than that are not real: they go on behind.
+    let part = if node < POD_PARTS { (first + node) % POD_PARTS } else { node };
+    0x0a00_0000 + (part << (32 - u32::from(POD_PREFIX)))
+}
+
+/// The first node's part, from the cluster's own certificate authority: the same after each start, another for each cluster.
+#[must_use]
+pub fn first_pod_part(ca_pem: &str) -> u32 {
+    // Not the first of 10.0.0.0/8, where machines have networks of their own.
+    64 + u32::from(Sha256::digest(ca_pem)[0]) * 15 + u32::from(Sha256::digest(ca_pem)[1]) % 15
 }
 
 /// Notes for one node's session.
@@ -223,5 +238,22 @@ impl Outbox for Agents {
         for (node, order) in &outcome.orders {
             self.note_order(*node, *order);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pod_networks_do_not_overlap() {
+        for ca in ["a", "b", "c"] {
+            let first = first_pod_part(ca);
+            assert!((64..POD_PARTS).contains(&first), "{first}");
+            let all: BTreeSet<u32> = (0..6000).map(|node| pod_network(first, node)).collect();
+            assert_eq!(all.len(), 6000);
+            assert!(all.iter().all(|network| network.trailing_zeros() >= 12 && (10..28).contains(&(network >> 24))));
+        }
+        assert_ne!(first_pod_part("a"), first_pod_part("b"));
     }
 }

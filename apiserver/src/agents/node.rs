@@ -1,7 +1,7 @@
 //! A node's session: its first word joins it, its reports are commands, and orders go out in batches.
 
 use super::session::{Frames, Sink, split};
-use super::{Agents, NodeNotes, NodeSession, POD_PREFIX, SERVICE_NETWORK, SERVICE_PREFIX, material, pod_network};
+use super::{Agents, NodeNotes, NodeSession, POD_PREFIX, SERVICE_NETWORK, SERVICE_PREFIX, material};
 use crate::verbs::house::House;
 use hyper::upgrade::Upgraded;
 use parking_lot::Mutex;
@@ -75,11 +75,14 @@ impl Agents {
         mut sink: Sink<W>,
         number: u16,
     ) -> std::io::Result<()> {
-        let epoch = house.store.read().first_version;
+        let (epoch, pod_network) = {
+            let core = house.store.read();
+            (core.first_version, core.pod_network(number))
+        };
         let welcome = wire::Order::Welcome {
             epoch,
             node: number,
-            pod_network: pod_network(number),
+            pod_network,
             pod_prefix: POD_PREFIX,
             service_network: SERVICE_NETWORK,
             service_prefix: SERVICE_PREFIX,

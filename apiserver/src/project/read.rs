@@ -51,8 +51,15 @@ impl Core {
         Some(Host {
             name: node.name.clone(),
             address: node.facts.address,
-            pod_address: crate::agents::pod_network(node.number) + u32::from(sandbox.slot()),
+            pod_address: self.pod_network(node.number) + u32::from(sandbox.slot()),
+            runtime: node.facts.runtime(),
         })
+    }
+
+    /// Network of a node's pods, host order.
+    #[must_use]
+    pub fn pod_network(&self, node: u16) -> u32 {
+        crate::agents::pod_network(self.first_pod_part.get().copied().unwrap_or_default(), node)
     }
 
     /// Version of a document's object, its status included.

@@ -63,6 +63,8 @@ pub struct Core {
     /// Versions below this are of an earlier run.
     pub first_version: u64,
     live: bool,
+    /// Part of 10.0.0.0/8 of the first node's pods; set once, before any node joins.
+    pub first_pod_part: OnceLock<u32>,
     /// Revisions that may have no sandbox and no document any more.
     pub(super) retired: Vec<u32>,
 }
@@ -79,6 +81,7 @@ impl Core {
             ceiling: 0,
             first_version: 0,
             live: false,
+            first_pod_part: OnceLock::new(),
             retired: Vec::new(),
         }
     }

@@ -34,6 +34,8 @@ struct Options {
     uid: Option<String>,
     version: Option<String>,
     dependents: Dependents,
+    /// The finalizer with which a stock server's collector would hold the object until its dependents are seen to.
+    held_by: Option<&'static str>,
 }
 
 impl Options {
@@ -75,6 +77,10 @@ impl Options {
             uid: text("/preconditions/uid"),
             version: text("/preconditions/resourceVersion"),
             dependents,
+            held_by: match policy.as_deref() {
+                Some("Foreground") => Some("foregroundDeletion"),
+                _ => (dependents == Dependents::Orphan).then_some("orphan"),
+            },
         })
     }
 }
@@ -90,7 +96,7 @@ pub async fn delete(house: &Arc<House>, ask: &Ask, body: &[u8]) -> Outcome<Reply
         check_preconditions(ask, &options, &found)?;
         check_protected(ask)?;
         if let Some((gone, shown)) = remove(house, ask, &options, &found).await? {
-            return answer(ask, &found, gone, &shown);
+            return answer(ask, &found, gone, &shown, options.held_by);
         }
     }
     Err(Refusal::modified(&ask.about()))
@@ -232,7 +238,16 @@ fn answers_with_object(kind: &Kind) -> bool {
     )
 }
 
-fn answer(ask: &Ask, found: &Live, gone: bool, shown: &Shown) -> Outcome<Reply> {
+fn answer(ask: &Ask, found: &Live, gone: bool, shown: &Shown, held_by: Option<&str>) -> Outcome<Reply> {
+    if let Some(finalizer) = held_by.filter(|_| gone) {
+        // Nothing is left to wait for, but the answer is that of a server whose collector still has to come.
+        let mut new = mark(&found.value, 0);
+        match new.pointer_mut("/metadata/finalizers").and_then(Value::as_array_mut) {
+            Some(list) => list.push(finalizer.into()),
+            None => new["metadata"]["finalizers"] = json!([finalizer]),
+        }
+        return reply::object(ask, 200, &Shown { version: shown.version, body: pack(&new, true).into() });
+    }
     if !gone || answers_with_object(&ask.kind) {
         return reply::object(ask, 200, shown);
     }

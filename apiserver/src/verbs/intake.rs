@@ -52,7 +52,9 @@ fn type_of(ask: &Ask, value: &mut Value) -> Outcome<()> {
     let text =
         |map: &serde_json::Map<String, Value>, key: &str| map.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (kind, version) = (text(map, "kind"), text(map, "apiVersion"));
-    let kind = if kind.is_empty() { r.kind.to_string() } else { kind };
+    // Knative's mutating webhook answers with the kind that it is registered for, whatever was sent.
+    let mutated = skiff_knative::Kind::of(ask.kind.group(), ask.kind.kind()).is_some();
+    let kind = if kind.is_empty() || mutated { r.kind.to_string() } else { kind };
     let version = if version.is_empty() { want.clone() } else { version };
     if r.custom && (kind != *r.kind || version != want) {
         if kind != *r.kind {
