@@ -84,7 +84,7 @@ async fn open(settings: &Settings) -> Result<(Arc<House>, store::Queue, Log, Out
     let ca_pem = std::fs::read_to_string(dir.join("ca.crt")).with_context(|| dir.join("ca.crt").display().to_string())?;
     let token =
         std::fs::read_to_string(dir.join("admin.token")).with_context(|| dir.join("admin.token").display().to_string())?;
-    store.read().first_pod_part.get_or_init(|| agents::first_pod_part(&ca_pem));
+    store.read().first_pod_part.get_or_init(|| crate::agents::first_pod_part(&ca_pem));
     let house = Arc::new(House {
         store: store.clone(),
         registry,

@@ -42,7 +42,7 @@ use anyhow::Context;
 use node::Node;
 use runtime::events;
 use std::future::Future;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -94,8 +94,11 @@ impl Drop for Own {
 async fn serve(settings: Settings, tls: Arc<rustls::ClientConfig>) -> anyhow::Result<()> {
     let mut dir = std::fs::DirBuilder::new();
     dir.recursive(true).mode(0o700);
-    for path in [settings.dir.clone(), settings.fifo_dir(), settings.netns_dir()] {
+    for path in [settings.dir.clone(), settings.dir.join("pods"), settings.fifo_dir(), settings.netns_dir()] {
         dir.create(&path).with_context(|| format!("directory {}", path.display()))?;
+        // Also if somebody else made it: secrets lie below.
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700))
+            .with_context(|| format!("mode of {}", path.display()))?;
     }
     let journal = ledger::Journal::open(&settings.ledger_file()).context("ledger")?;
     let (runtime, version) = loop {

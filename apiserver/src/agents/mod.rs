@@ -51,7 +51,8 @@ pub fn pod_network(first: u32, node: u16) -> u32 {
 #[must_use]
 pub fn first_pod_part(ca_pem: &str) -> u32 {
     // Not the first of 10.0.0.0/8, where machines have networks of their own.
-    64 + u32::from(Sha256::digest(ca_pem)[0]) * 15 + u32::from(Sha256::digest(ca_pem)[1]) % 15
+    let digest = Sha256::digest(ca_pem);
+    64 + u32::from(digest[0]) * 15 + u32::from(digest[1]) % 15
 }
 
 /// Notes for one node's session.

@@ -3,6 +3,7 @@
 use super::template::{Face, Template};
 use crate::clock::rfc3339;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use skiff_engine::SandboxAt;
 use skiff_engine::record::Phase;
 use skiff_engine::wire::{ContainerReport, ContainerState};
@@ -16,6 +17,8 @@ pub struct Host {
     pub address: u32,
     /// The Pod's own address.
     pub pod_address: u32,
+    /// Runs its containers in containerd, under names that follow from the Pod's identity.
+    pub containerd: bool,
 }
 
 /// An IPv4 address in host order as text.
@@ -56,17 +59,18 @@ pub fn body(template: &Template, at: &SandboxAt, host: Option<&Host>) -> Vec<u8>
         out.extend_from_slice(format!(",\"nodeName\":\"{}\"", host.name).as_bytes());
     }
     out.extend_from_slice(b"},\"status\":");
-    let status = status(&template.faces, template.qos, template.host_network, at, host);
+    let status = status(template, template.pod_uid(sandbox.seq()), at, host);
     // A Value always serialises.
     let _ = serde_json::to_writer(&mut out, &status);
     out.push(b'}');
     out
 }
 
-/// `status` of a Pod from its sandbox.
+/// `status` of a Pod with this identity from its sandbox.
 #[must_use]
-pub fn status(faces: &[Face], qos: &str, host_network: bool, at: &SandboxAt, host: Option<&Host>) -> Value {
+pub fn status(template: &Template, uid: u128, at: &SandboxAt, host: Option<&Host>) -> Value {
     let sandbox = at.sandbox;
+    let faces = &template.faces;
     let reports: &[ContainerReport] = at.overlay.as_ref().map_or(&[], |o| &o.containers);
     let created = rfc3339(u64::from(sandbox.created_s()));
     let changed = rfc3339(u64::from(sandbox.changed_s()));
@@ -113,13 +117,16 @@ pub fn status(faces: &[Face], qos: &str, host_network: bool, at: &SandboxAt, hos
         status["hostIP"] = ipv4(host.address).into();
         status["hostIPs"] = json!([{"ip": ipv4(host.address)}]);
         if started || ready {
-            let address = if host_network { host.address } else { host.pod_address };
+            let address = if template.host_network { host.address } else { host.pod_address };
             status["podIP"] = ipv4(address).into();
             status["podIPs"] = json!([{"ip": ipv4(address)}]);
         }
         status["startTime"] = created.into();
+        // Said by nobody while all is plain, so it is worked out as the node did.
+        let uid = host.containerd.then(|| super::name::uid_text(uid));
+        let sight = Sight { phase: sandbox.phase(), ready, changed: &changed, uid: uid.as_deref() };
         let of = |init: bool| -> Vec<Value> {
-            faces.iter().filter(|f| f.init == init).map(|f| container(f, reports, sandbox.phase(), ready, &changed)).collect()
+            faces.iter().filter(|f| f.init == init).map(|f| container(f, reports, &sight)).collect()
         };
         let init = of(true);
         if !init.is_empty() {
@@ -127,7 +134,7 @@ pub fn status(faces: &[Face], qos: &str, host_network: bool, at: &SandboxAt, hos
         }
         status["containerStatuses"] = Value::Array(of(false));
     }
-    status["qosClass"] = qos.into();
+    status["qosClass"] = template.qos.into();
     status
 }
 
@@ -154,8 +161,23 @@ fn initialized(faces: &[Face], reports: &[ContainerReport], started: bool) -> bo
     inits == 0 || started || reports.iter().filter(done).count() == inits
 }
 
+/// What all containers of a Pod have in common.
+struct Sight<'a> {
+    phase: Phase,
+    ready: bool,
+    changed: &'a str,
+    /// The Pod's identity, if its containers' names follow from it.
+    uid: Option<&'a str>,
+}
+
+/// The name of a container's first instance at containerd: the node agent's own rule (`kubelet-shim/src/sandbox`).
+fn first_container_id(uid: &str, name: &str) -> String {
+    format!("containerd://{}", hex::encode(Sha256::digest(format!("{uid}/{name}/0"))))
+}
+
 /// One container's status.
-fn container(face: &Face, reports: &[ContainerReport], phase: Phase, ready: bool, changed: &str) -> Value {
+fn container(face: &Face, reports: &[ContainerReport], sight: &Sight<'_>) -> Value {
+    let Sight { phase, ready, changed, uid } = *sight;
     let report = reports.iter().find(|r| r.name == face.name && r.init == face.init);
     let started = matches!(phase, Phase::Running | Phase::Ready | Phase::Lost) || phase == Phase::Stopping && ready;
     let mut out = json!({"name": face.name});
@@ -186,6 +208,9 @@ fn container(face: &Face, reports: &[ContainerReport], phase: Phase, ready: bool
             out["restartCount"] = 0.into();
             out["image"] = face.image.clone().into();
             out["imageID"] = if started { face.image.clone().into() } else { "".into() };
+            if let Some(uid) = uid.filter(|_| started) {
+                out["containerID"] = first_container_id(uid, &face.name).into();
+            }
             out["started"] = (started && !face.init).into();
         }
     }

@@ -52,7 +52,7 @@ impl Core {
             name: node.name.clone(),
             address: node.facts.address,
             pod_address: self.pod_network(node.number) + u32::from(sandbox.slot()),
-            runtime: node.facts.runtime(),
+            containerd: node.facts.info.iter().any(|(k, v)| k == "containerRuntimeVersion" && v.starts_with("containerd://")),
         })
     }
 
@@ -269,7 +269,7 @@ impl Core {
         if let Some(host) = &host {
             object["spec"]["nodeName"] = host.name.clone().into();
         }
-        let mut status = pod::status(&template.faces, template.qos, template.host_network, at, host.as_ref());
+        let mut status = pod::status(&template, document.uid, at, host.as_ref());
         // What a client wrote into the status by hand and records know nothing of stays visible.
         if let (Some(stored), Some(live)) = (object.get("status").and_then(Value::as_object), status.as_object_mut()) {
             for (key, value) in stored {

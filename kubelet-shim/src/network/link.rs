@@ -1,11 +1,12 @@
 //! rtnetlink in one namespace: bridge, veth, addresses, routes.
 
-use super::NetworkError;
+use super::{NetworkError, Range};
 use futures::TryStreamExt;
+use rtnetlink::packet_route::address::AddressAttribute;
 use rtnetlink::packet_route::link::{InfoData, InfoKind, InfoVeth, LinkAttribute, LinkMessage};
 use rtnetlink::{Handle, LinkBridge, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder};
 use std::fs::File;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
@@ -45,6 +46,29 @@ impl Links {
             Err(rtnetlink::Error::NetlinkError(message)) if message.raw_code() == -19 => Ok(None),
             Err(error) => Err(failed("find link")(error)),
         }
+    }
+
+    /// Another link than `own` that has an address in the range: its name, address and prefix length.
+    pub async fn overlap(&self, own: &str, range: Range) -> Result<Option<(String, Ipv4Addr, u8)>, NetworkError> {
+        let own = self.index(own).await?;
+        let mut found = self.handle.address().get().execute();
+        while let Some(message) = found.try_next().await.map_err(failed("list addresses"))? {
+            if Some(message.header.index) == own {
+                continue;
+            }
+            let address = message.attributes.iter().find_map(|a| match a {
+                AddressAttribute::Address(IpAddr::V4(address)) => Some(*address),
+                _ => None,
+            });
+            if let Some(address) = address.filter(|a| range.holds(*a)) {
+                let mut link = self.handle.link().get().match_index(message.header.index).execute();
+                let name = link.try_next().await.ok().flatten().and_then(|l| {
+                    l.attributes.into_iter().find_map(|a| if let LinkAttribute::IfName(name) = a { Some(name) } else { None })
+                });
+                return Ok(Some((name.unwrap_or_default(), address, message.header.prefix_len)));
+            }
+        }
+        Ok(None)
     }
 
     /// The bridge with this name and address; made if it is not there.

@@ -33,6 +33,9 @@ pub enum NetworkError {
     /// The order cannot be right.
     #[error("slot {0} is outside of the pod network")]
     Slot(u16),
+    /// Somebody else's network: two nodes on one machine, or the machine's own.
+    #[error("pod network {0} overlaps with {1} of this machine's {2}: packets would go astray")]
+    Taken(String, String, String),
     /// No welcome yet.
     #[error("the node has no pod network yet")]
     NoRange,
@@ -51,6 +54,11 @@ impl Range {
     /// The bridge: first address of the range.
     pub fn gateway(self) -> Ipv4Addr {
         Ipv4Addr::from(self.network + 1)
+    }
+
+    /// Whether an address is one of the range's. A wider network around the range does no harm: the narrower one wins.
+    fn holds(self, address: Ipv4Addr) -> bool {
+        (u64::from(u32::from(address) ^ self.network) >> (32 - u32::from(self.prefix.min(32)))) == 0
     }
 
     /// Address of a slot; the network's own, the bridge's and the broadcast address are none.
@@ -110,6 +118,10 @@ impl Network {
     pub async fn set_range(&self, range: Range) -> Result<(), NetworkError> {
         if *self.range.lock() == Some(range) && self.bridge_index.lock().is_some() {
             return Ok(());
+        }
+        if let Some((link, address, prefix)) = self.host.overlap(&self.bridge, range).await? {
+            let own = format!("{}/{}", Ipv4Addr::from(range.network), range.prefix);
+            return Err(NetworkError::Taken(own, format!("{address}/{prefix}"), link));
         }
         let index = self.host.bridge(&self.bridge, range.gateway(), range.prefix).await?;
         *self.bridge_index.lock() = Some(index);
@@ -213,6 +225,14 @@ impl Network {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ranges_hold_addresses() {
+        let range = Range { network: u32::from(Ipv4Addr::new(10, 1, 16, 0)), prefix: 20 };
+        for (address, held) in [([10, 1, 16, 1], true), ([10, 1, 31, 255], true), ([10, 1, 32, 1], false), ([10, 9, 9, 9], false)] {
+            assert_eq!(range.holds(Ipv4Addr::from(address)), held, "{address:?}");
+        }
+    }
 
     #[test]
     fn slots_lie_inside() {

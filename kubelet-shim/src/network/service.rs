@@ -116,7 +116,8 @@ fn text(table: &str, bridge: &str, range: Range, rules: &BTreeMap<u32, Vec<Servi
     let network = format!("{}/{}", Ipv4Addr::from(range.network), range.prefix);
     format!(
         "table ip {table} {{}}\ndelete table ip {table}\ntable ip {table} {{\n  chain services {{\n{jumps}  }}\n\
-         \x20 chain prerouting {{\n    type nat hook prerouting priority dstnat;\n    jump services\n  }}\n\
+         \x20 chain prerouting {{\n    type nat hook prerouting priority dstnat;\n\
+         \x20   iifname \"skiff*\" iifname != \"{bridge}\" return\n    jump services\n  }}\n\
          \x20 chain output {{\n    type nat hook output priority -100;\n    jump services\n  }}\n\
          \x20 chain postrouting {{\n    type nat hook postrouting priority srcnat;\n\
          \x20   ip saddr {network} oifname != \"{bridge}\" masquerade\n\
