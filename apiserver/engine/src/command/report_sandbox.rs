@@ -53,7 +53,10 @@ impl World {
             return;
         }
         self.move_sandbox(turn, row, after, Some(Arc::new(overlay)).filter(|o: &Arc<Overlay>| !o.is_plain()));
-        self.note_failure(turn, report);
+        // What was told to stop ends, and that is no failure.
+        if after.phase() != Phase::Stopping {
+            self.note_failure(turn, report);
+        }
     }
 
     /// Keeps the root cause on the revision, for its conditions and for waiting requests.
