@@ -133,7 +133,7 @@ impl Store {
     /// # Errors
     /// [`Clash`] as for durable ones.
     pub fn commit_ephemeral(&self, transaction: &Transaction) -> Result<Committed, Clash> {
-        self.turn(|world, turn| world.write_documents(turn, transaction)).map(|applied| Committed { versions: applied.versions })
+        self.turn(|world, turn| world.write_ephemeral(turn, transaction)).map(|applied| Committed { versions: applied.versions })
     }
 
     /// Removes ephemeral resources' oldest documents beyond a bound; called by the clock.

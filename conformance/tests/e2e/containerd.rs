@@ -77,10 +77,13 @@ async fn failing_images_say_why_and_disturb_nobody() -> Result<()> {
     let message = container(&waits)["state"]["waiting"]["message"].as_str().unwrap_or_default().to_owned();
     assert!(message.starts_with("Back-off pulling image \"skiff.local/none:1\""), "{message}");
     assert_eq!(waits.at("/status/phase"), "Pending");
+    assert_eq!(container(&waits)["containerID"], Value::Null, "there is no container");
 
     let missing = until(&session, "missing", |status| status["lastState"]["terminated"]["reason"] == "StartError").await?;
     let ended = &container(&missing)["lastState"]["terminated"];
     assert_eq!(ended["exitCode"], 128);
+    assert_eq!(ended["startedAt"], "1970-01-01T00:00:00Z");
+    assert_eq!(container(&missing)["imageID"], SAMPLE);
     assert!(ended["message"].as_str().is_some_and(|message| message.contains("/nope")), "{ended}");
 
     let exits = until(&session, "exits", |status| status["state"]["waiting"]["reason"] == "CrashLoopBackOff").await?;
@@ -98,6 +101,7 @@ async fn failing_images_say_why_and_disturb_nobody() -> Result<()> {
     assert_eq!((&container(&healthy)["restartCount"], &container(&healthy)["ready"]), (&json!(0), &json!(true)));
     events(&session, "unknown", &["Scheduled", "Pulling", "Failed", "BackOff"]).await?;
     events(&session, "exits", &["Scheduled", "Pulled", "Created", "Started", "BackOff"]).await?;
+    events(&session, "missing", &["Scheduled", "Failed", "BackOff"]).await?;
     server.stop().await?;
     Ok(())
 }
@@ -225,6 +229,57 @@ async fn a_knative_service_wakes_sleeps_wakes_and_splits() -> Result<()> {
     // Of 100 fair coins, fewer than 25 or more than 75 come once in three million runs.
     assert!((25..=75).contains(&twos), "{twos} of 100 requests went to the second revision");
     server.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn streams_with_every_kubectl() -> Result<()> {
+    let test = "containerd::streams";
+    let Some(_alone) = alone(test).await else { return Ok(()) };
+    let server = Server::start(Nodes::Containerd).await?;
+    let session = server.session()?;
+    session.create(PODS, &pod("web", &json!({}))).await?;
+    until(&session, "web", |status| status["ready"] == true).await?;
+    let port = skiff_conformance::server::free_port()?;
+    let ask = format!("curl -s --retry 20 --retry-delay 1 --retry-connrefused http://127.0.0.1:{port}/");
+    let forward = format!("kubectl port-forward pod/web {port}:8080 >/dev/null & {ask} && {ask}; kill $!");
+    for version in ["1.37", "1.27"] {
+        let Some(kubectl) = find(&format!("kubectl-{version}"), test) else { continue };
+        let stage = Stage::new(&[("kubectl", &kubectl)], version, &server.kubeconfig(), &server.gateway())?;
+        for (line, wanted) in [
+            ("timeout 3 kubectl logs -f web; echo $?", "hello: listening on port 8080\n124\n"),
+            (
+                "kubectl exec web -- /nope 2>&1 | grep -o 'exec: \"/nope\": .* directory'",
+                "exec: \"/nope\": stat /nope: no such file or directory\n",
+            ),
+            ("script -qec 'kubectl exec -it web -- echo from a terminal' /dev/null", "from a terminal\r\n"),
+            (forward.as_str(), "Hello World!\nHello World!\n"),
+        ] {
+            let (exit, said) = stage.run(line).await?;
+            ensure!(said == wanted, "{version}: {line}: exit {exit}: {said:?}");
+        }
+    }
+    server.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn two_servers_on_one_machine() -> Result<()> {
+    let Some(_alone) = alone("containerd::two_servers").await else { return Ok(()) };
+    let servers = [Server::start(Nodes::Containerd).await?, Server::start(Nodes::Containerd).await?];
+    let mut addresses = Vec::new();
+    for server in &servers {
+        let session = server.session()?;
+        session.create(PODS, &pod("web", &json!({}))).await?;
+        addresses.push(until(&session, "web", |status| status["ready"] == true).await?.at("/status/podIP").to_owned());
+    }
+    assert_ne!(addresses[0], addresses[1]);
+    for address in &addresses {
+        assert_eq!(curl(&format!("http://{address}:8080/"), "").await?.1, "Hello World!\n", "{address}");
+    }
+    for server in servers {
+        server.stop().await?;
+    }
     Ok(())
 }
 

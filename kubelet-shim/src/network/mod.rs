@@ -229,7 +229,8 @@ mod tests {
     #[test]
     fn ranges_hold_addresses() {
         let range = Range { network: u32::from(Ipv4Addr::new(10, 1, 16, 0)), prefix: 20 };
-        for (address, held) in [([10, 1, 16, 1], true), ([10, 1, 31, 255], true), ([10, 1, 32, 1], false), ([10, 9, 9, 9], false)] {
+        for (address, held) in [([10, 1, 16, 1], true), ([10, 1, 31, 255], true), ([10, 1, 32, 1], false), ([10, 9, 9, 9], false)]
+        {
             assert_eq!(range.holds(Ipv4Addr::from(address)), held, "{address:?}");
         }
     }

@@ -51,6 +51,19 @@ impl World {
     /// # Errors
     /// [`Clash`] if a precondition does not hold; the world is as before.
     pub fn write_documents(&mut self, turn: &mut Turn, transaction: &Transaction) -> Result<Applied, Clash> {
+        self.write_all(turn, transaction, true)
+    }
+
+    /// Applies a transaction of documents that are kept in memory only. They get no number: numbers follow from the log alone, so
+    /// that a replay gives each durable document the one that nodes know its sandboxes by.
+    ///
+    /// # Errors
+    /// As [`World::write_documents`].
+    pub fn write_ephemeral(&mut self, turn: &mut Turn, transaction: &Transaction) -> Result<Applied, Clash> {
+        self.write_all(turn, transaction, false)
+    }
+
+    fn write_all(&mut self, turn: &mut Turn, transaction: &Transaction, durable: bool) -> Result<Applied, Clash> {
         for (index, write) in transaction.writes.iter().enumerate() {
             // Preconditions look at the state before the transaction: writers name each key once.
             let found = self.documents.get(write.resource, &write.key).map(|d| d.version);
@@ -66,12 +79,12 @@ impl World {
         }
         let mut versions = Vec::with_capacity(transaction.writes.len());
         for write in &transaction.writes {
-            versions.push(self.write_one(turn, write));
+            versions.push(self.write_one(turn, write, durable));
         }
         Ok(Applied { versions })
     }
 
-    fn write_one(&mut self, turn: &mut Turn, write: &Write) -> u64 {
+    fn write_one(&mut self, turn: &mut Turn, write: &Write, durable: bool) -> u64 {
         let before = self.documents.get(write.resource, &write.key).cloned();
         if before.is_none() && write.put.is_none() {
             return self.version;
@@ -80,7 +93,8 @@ impl World {
         let after = write.put.as_ref().map(|put| {
             let serial = match &before {
                 Some(document) if document.uid == put.uid => document.serial,
-                _ => self.documents.take_serial(),
+                _ if durable => self.documents.take_serial(),
+                _ => 0,
             };
             Arc::new(Document { version, serial, uid: put.uid, owners: put.owners.clone(), body: put.body.clone() })
         });
