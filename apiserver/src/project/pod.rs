@@ -188,7 +188,9 @@ fn container(face: &Face, reports: &[ContainerReport], sight: &Sight<'_>) -> Val
             out["ready"] = r.ready.into();
             out["restartCount"] = r.restarts.into();
             out["image"] = if r.image.is_empty() { face.image.clone().into() } else { r.image.clone().into() };
-            out["imageID"] = r.image_id.clone().into();
+            // Of a container whose start failed the node knows no digest.
+            let unknown = r.image_id.is_empty() && !r.container_id.is_empty();
+            out["imageID"] = if unknown { out["image"].clone() } else { r.image_id.clone().into() };
             if !r.container_id.is_empty() {
                 out["containerID"] = r.container_id.clone().into();
             }
@@ -244,7 +246,7 @@ fn state(state: &ContainerState) -> Value {
         }
         ContainerState::Running { started_ms } => json!({"running": {"startedAt": time(*started_ms)}}),
         ContainerState::Terminated { exit_code, signal, reason, message, started_ms, finished_ms, container_id } => {
-            let mut ended = json!({"exitCode": exit_code, "reason": reason, "startedAt": time(*started_ms), "finishedAt": time(*finished_ms)});
+            let mut ended = json!({"exitCode": exit_code, "reason": reason, "startedAt": rfc3339(started_ms / 1000), "finishedAt": rfc3339(finished_ms / 1000)});
             if *signal != 0 {
                 ended["signal"] = (*signal).into();
             }

@@ -101,7 +101,6 @@ async fn failing_images_say_why_and_disturb_nobody() -> Result<()> {
     assert_eq!((&container(&healthy)["restartCount"], &container(&healthy)["ready"]), (&json!(0), &json!(true)));
     events(&session, "unknown", &["Scheduled", "Pulling", "Failed", "BackOff"]).await?;
     events(&session, "exits", &["Scheduled", "Pulled", "Created", "Started", "BackOff"]).await?;
-    events(&session, "missing", &["Scheduled", "Failed", "BackOff"]).await?;
     server.stop().await?;
     Ok(())
 }
@@ -266,18 +265,22 @@ async fn streams_with_every_kubectl() -> Result<()> {
 #[tokio::test]
 async fn two_servers_on_one_machine() -> Result<()> {
     let Some(_alone) = alone("containerd::two_servers").await else { return Ok(()) };
-    let servers = [Server::start(Nodes::Containerd).await?, Server::start(Nodes::Containerd).await?];
-    let mut addresses = Vec::new();
-    for server in &servers {
+    let (mut servers, mut addresses) = (Vec::new(), Vec::new());
+    for _ in 0..2 {
+        let server = Server::start(Nodes::Containerd).await?;
         let session = server.session()?;
+        servers.push(server);
         session.create(PODS, &pod("web", &json!({}))).await?;
         addresses.push(until(&session, "web", |status| status["ready"] == true).await?.at("/status/podIP").to_owned());
+        // Until its spare namespaces are made: they are among the links that the next one begins with.
+        tokio::time::sleep(Duration::from_secs(2)).await;
     }
     assert_ne!(addresses[0], addresses[1]);
     for address in &addresses {
         assert_eq!(curl(&format!("http://{address}:8080/"), "").await?.1, "Hello World!\n", "{address}");
     }
-    for server in servers {
+    // The last one first: each compares the machine's links with those that it began with.
+    while let Some(server) = servers.pop() {
         server.stop().await?;
     }
     Ok(())

@@ -73,10 +73,20 @@ fn container(c: &Instance, entry: &Entry, revision: &Revision, setup: Option<&Se
         restarts: c.attempt,
         state: container_state(c, entry, revision, setup),
         last: last(c),
-        container_id: if c.container_id.is_empty() { String::new() } else { format!("containerd://{}", c.container_id) },
+        container_id: shown_id(c),
         image: c.image.clone(),
         image_id: c.image_id.clone(),
     }
+}
+
+// The name is given before there is a container: until it has started or failed to, nobody else finds it.
+fn shown_id(c: &Instance) -> String {
+    let id = match (&c.stage, &c.last) {
+        (Stage::Running { .. } | Stage::Ended { .. }, _) => &c.container_id,
+        (_, Some(end)) => &end.container_id,
+        _ => return String::new(),
+    };
+    if id.is_empty() { String::new() } else { format!("containerd://{id}") }
 }
 
 fn last(c: &Instance) -> Option<ContainerState> {
