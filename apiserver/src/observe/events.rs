@@ -228,6 +228,10 @@ pub fn of_reports(house: &House, node: &str, reports: &[SandboxReport]) {
                 }
             }
             for container in &report.containers {
+                let asked = matches!(&container.state, ContainerState::Waiting { reason, .. } if reason == "ErrImagePull");
+                if asked {
+                    say(&container.name, "Pulling", format!("Pulling image {:?}", container.image), false);
+                }
                 if let Some((reason, message)) = trouble(container) {
                     say(&container.name, reason, message, true);
                 }
