@@ -223,7 +223,15 @@ impl Server {
         };
         ensure!(status.success(), "ended with {status} after SIGTERM\n{}", self.home().last_words());
         let made = if self.home().nodes == Nodes::Containerd { made } else { Links::default() };
-        let found = leftovers(self.home().folder.path(), &processes, &made);
+        // The kernel takes a veth down a moment after its namespace is gone.
+        let settled = Instant::now() + Duration::from_secs(10);
+        let found = loop {
+            let found = leftovers(self.home().folder.path(), &processes, &made);
+            if found.is_empty() || Instant::now() > settled {
+                break found;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        };
         ensure!(found.is_empty(), "left behind:\n{}", found.join("\n"));
         self.home.take().context("stopped twice")
     }
