@@ -144,20 +144,3 @@ async fn members_that_can_not_be_reached_are_no_majority() {
     let refused = open(dir.path(), Settings { members, ready_seconds: 1, ..small() }).await.err().unwrap();
     assert!(matches!(refused, Fault::Log(_)), "{refused}");
 }
-
-/// Prints how long a proposal takes; run it by hand with `--ignored --nocapture`.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "a measurement"]
-async fn time_of_a_proposal() {
-    let dir = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
-    let (log, _) = open(dir.path(), Settings::default()).await.unwrap();
-    let mut microseconds = Vec::new();
-    for n in 0..4000 {
-        let start = Instant::now();
-        log.propose(entry(n, 1000)).await.unwrap();
-        microseconds.push(start.elapsed().as_micros());
-    }
-    microseconds.sort_unstable();
-    println!("p50 {} us, p99 {} us, max {} us", microseconds[2000], microseconds[3960], microseconds[3999]);
-    log.close().await;
-}
