@@ -137,7 +137,7 @@ pub(super) fn service_rule(core: &Core, key: &str) -> Option<ServiceRule> {
     let document = core.world.documents.get(ids::SERVICES, key)?;
     let service = unpack(&document.body);
     let address: std::net::Ipv4Addr = service.pointer("/spec/clusterIP").and_then(Value::as_str)?.parse().ok()?;
-    let all = members(core, key);
+    let all = members(core, core.index.selected_by(key));
     let list = service.pointer("/spec/ports").and_then(Value::as_array).cloned().unwrap_or_default();
     let number =
         |port: &Value, field: &str| port.get(field).and_then(Value::as_u64).and_then(|n| u16::try_from(n).ok()).unwrap_or(0);

@@ -6,7 +6,7 @@ use super::template::Template;
 use crate::store::Core;
 use crate::store::body;
 use serde_json::{Value, json};
-use skiff_engine::record::{Document, Phase};
+use skiff_engine::record::Phase;
 use std::sync::Arc;
 
 /// Endpoints in one slice (upstream's default of `--max-endpoints-per-slice`).
@@ -41,11 +41,30 @@ pub struct Member {
     pub pod_uid: u128,
 }
 
-/// All sandboxes behind a Service that have an address, oldest first.
+/// The Service that Endpoints and slices are made for: a document or a view.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// `namespace/name`.
+    pub key: &'a str,
+    /// The Service.
+    pub object: &'a Value,
+    /// Its identity.
+    pub uid: u128,
+    /// Revisions behind it, oldest first.
+    pub revisions: &'a [u32],
+}
+
+/// Slices that a number of sandboxes needs; an empty Service has one.
 #[must_use]
-pub fn members(core: &Core, service: &str) -> Vec<Member> {
+pub fn slice_count(sandboxes: usize) -> u32 {
+    u32::try_from(sandboxes.div_ceil(SLICE_MAX)).unwrap_or(u32::MAX).max(1)
+}
+
+/// All sandboxes of some revisions that have an address, oldest first.
+#[must_use]
+pub fn members(core: &Core, revisions: &[u32]) -> Vec<Member> {
     let mut found = Vec::new();
-    for serial in core.index.selected_by(service) {
+    for serial in revisions {
         let (Some(template), Some(revision)) = (core.index.template(*serial), core.world.revisions.get(serial)) else { continue };
         let own = core.is_own_pod(*serial);
         for row in &revision.members {
@@ -116,9 +135,9 @@ fn labels_of(service: &Value) -> serde_json::Map<String, Value> {
 
 /// The canonical body of a Service's n-th slice.
 #[must_use]
-pub fn slice(core: &Core, key: &str, service: &Document, n: u32) -> Vec<u8> {
-    let object = body::unpack(&service.body);
-    let all = members(core, key);
+pub fn slice(core: &Core, service: &Subject<'_>, n: u32) -> Vec<u8> {
+    let Subject { key, object, .. } = *service;
+    let all = members(core, service.revisions);
     let part = all.chunks(SLICE_MAX).nth(n as usize).unwrap_or(&[]);
     let (namespace, service_name) = key.split_once('/').unwrap_or(("", key));
     let publish = object.pointer("/spec/publishNotReadyAddresses").and_then(Value::as_bool).unwrap_or(false);
@@ -130,7 +149,7 @@ pub fn slice(core: &Core, key: &str, service: &Document, n: u32) -> Vec<u8> {
                 "targetRef": target(m), "nodeName": m.node})
         })
         .collect();
-    let mut labels = labels_of(&object);
+    let mut labels = labels_of(object);
     labels.insert("endpointslice.kubernetes.io/managed-by".into(), "endpointslice-controller.k8s.io".into());
     labels.insert("kubernetes.io/service-name".into(), service_name.into());
     if object.pointer("/spec/clusterIP").and_then(Value::as_str) == Some("None") {
@@ -145,16 +164,16 @@ pub fn slice(core: &Core, key: &str, service: &Document, n: u32) -> Vec<u8> {
             "ownerReferences": [{"apiVersion": "v1", "kind": "Service", "name": service_name, "uid": name::uid_text(service.uid),
                 "controller": true, "blockOwnerDeletion": true}]},
         "addressType": "IPv4", "endpoints": if endpoints.is_empty() { Value::Null } else { Value::Array(endpoints) },
-        "ports": part.first().map(|m| ports(&object, &m.template)),
+        "ports": part.first().map(|m| ports(object, &m.template)),
     });
     body::pack(&value, true)
 }
 
 /// The canonical body of a Service's Endpoints.
 #[must_use]
-pub fn endpoints(core: &Core, key: &str, service: &Document) -> Vec<u8> {
-    let object = body::unpack(&service.body);
-    let all = members(core, key);
+pub fn endpoints(core: &Core, service: &Subject<'_>) -> Vec<u8> {
+    let Subject { key, object, .. } = *service;
+    let all = members(core, service.revisions);
     let (namespace, service_name) = key.split_once('/').unwrap_or(("", key));
     let address = |m: &Member| json!({"ip": ipv4(m.address), "nodeName": m.node, "targetRef": target(m)});
     let ready: Vec<Value> = all.iter().filter(|m| m.ready).map(address).collect();
@@ -166,7 +185,7 @@ pub fn endpoints(core: &Core, key: &str, service: &Document) -> Vec<u8> {
     if !unready.is_empty() {
         subset.insert("notReadyAddresses".into(), Value::Array(unready));
     }
-    let mut labels = labels_of(&object);
+    let mut labels = labels_of(object);
     labels.insert("endpoints.kubernetes.io/managed-by".into(), "endpoint-controller".into());
     if object.pointer("/spec/clusterIP").and_then(Value::as_str) == Some("None") {
         labels.insert("service.kubernetes.io/headless".into(), "".into());
@@ -177,7 +196,7 @@ pub fn endpoints(core: &Core, key: &str, service: &Document) -> Vec<u8> {
             "creationTimestamp": object.pointer("/metadata/creationTimestamp").cloned().unwrap_or_default(), "labels": labels},
     });
     if !subset.is_empty() {
-        let list = all.first().map(|m| ports(&object, &m.template)).unwrap_or_default();
+        let list = all.first().map(|m| ports(object, &m.template)).unwrap_or_default();
         subset.insert("ports".into(), Value::Array(list));
         value["subsets"] = json!([subset]);
     }

@@ -91,11 +91,14 @@ impl Core {
                 // Own Pods have no suffix; a name that only looks like one of theirs is nobody's.
                 (!self.is_own_pod(serial)).then(|| Item { key: key.into(), version: at.version, view: View::Pod(template, at) })
             }
-            ids::ENDPOINTS | ids::ENDPOINT_SLICES => {
-                let (_, version) = self.derived_endpoints(resource, key)?;
+            _ => {
+                let derived = match resource {
+                    ids::ENDPOINTS | ids::ENDPOINT_SLICES => self.derived_endpoints(resource, key).map(|(_, version)| version),
+                    _ => None,
+                };
+                let version = derived.or_else(|| knative::views::find(self, resource, key))?;
                 Some(Item { key: key.into(), version, view: View::Derived })
             }
-            _ => knative::views::find(self, resource, key).map(|version| Item { key: key.into(), version, view: View::Derived }),
         }
     }
 
@@ -128,11 +131,11 @@ impl Core {
         match resource {
             ids::PODS => self.derived_pods(namespace, &mut found),
             ids::ENDPOINTS | ids::ENDPOINT_SLICES => self.derived_slices(resource, &prefix, &mut found),
-            _ if knative::views::has_views(resource) => {
-                let views = knative::views::list(self, resource, &prefix).into_iter();
-                found.extend(views.map(|(key, version)| Item { key, version, view: View::Derived }));
-            }
             _ => {}
+        }
+        if knative::views::has_views(resource) {
+            let views = knative::views::list(self, resource, &prefix).into_iter();
+            found.extend(views.map(|(key, version)| Item { key, version, view: View::Derived }));
         }
         if found.len() != stored {
             found.sort_unstable_by(|a, b| a.key.cmp(&b.key));
@@ -213,6 +216,7 @@ impl Core {
             View::Pod(template, at) => pod::body(template, at, self.host_of(at.sandbox).as_ref()).into(),
             View::OwnPod(document, at) => self.render_own_pod(document, at.as_ref()),
             View::Derived => self.render_derived(resource, key),
+            View::Frozen(body) => body.clone(),
             View::Document(document) => self.render_document(resource, key, document),
             View::Staged(document, stage) => knative::render_at(self, resource, key, document, *stage),
         }
@@ -283,15 +287,30 @@ impl Core {
     }
 
     fn render_derived(&self, resource: ResourceId, key: &str) -> Bytes {
-        let empty = || Bytes::from_static(b"{\"metadata\":{}}");
-        if knative::views::has_views(resource) {
-            return knative::views::render(self, resource, key).unwrap_or_else(empty);
-        }
-        let Some(((service, n), _)) = self.derived_endpoints(resource, key) else { return empty() };
-        let Some(document) = self.world.documents.get(ids::SERVICES, &service) else { return empty() };
+        let of_service = match resource {
+            ids::ENDPOINTS | ids::ENDPOINT_SLICES => self.derived_endpoints(resource, key),
+            _ => None,
+        };
+        let rendered = match of_service {
+            Some(((service, n), _)) => {
+                self.world.documents.get(ids::SERVICES, &service).map(|d| self.render_endpoints(resource, &service, d, n))
+            }
+            None => knative::views::render(self, resource, key),
+        };
+        rendered.unwrap_or_else(|| {
+            // Gone between the look and the rendering: at least whose it was.
+            let (namespace, name) = key.split_once('/').unwrap_or(("", key));
+            body::pack(&serde_json::json!({"metadata": {"name": name, "namespace": namespace}}), true).into()
+        })
+    }
+
+    /// Endpoints or the n-th slice of a Service, also of one that is no longer there.
+    pub(crate) fn render_endpoints(&self, resource: ResourceId, key: &str, service: &Document, n: u32) -> Bytes {
+        let object = body::unpack(&service.body);
+        let subject = endpoints::Subject { key, object: &object, uid: service.uid, revisions: self.index.selected_by(key) };
         match resource {
-            ids::ENDPOINTS => endpoints::endpoints(self, &service, document).into(),
-            _ => endpoints::slice(self, &service, document, n).into(),
+            ids::ENDPOINTS => endpoints::endpoints(self, &subject).into(),
+            _ => endpoints::slice(self, &subject, n).into(),
         }
     }
 }
@@ -301,7 +320,7 @@ fn view_version(view: &View) -> Option<u64> {
         View::Document(document) | View::Staged(document, _) => Some(document.version),
         View::Pod(_, at) => Some(at.version),
         View::OwnPod(document, at) => Some(document.version.max(at.as_ref().map_or(0, |a| a.version))),
-        View::Derived => None,
+        View::Derived | View::Frozen(_) => None,
     }
 }
 

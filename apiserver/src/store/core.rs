@@ -3,6 +3,7 @@
 //! Owned by the store behind one lock; changed only by `finish` at the end of a turn (and by a restore before the first).
 
 use super::index::Index;
+use crate::project::knative::ripple;
 use crate::project::template::Template;
 use crate::registry::{Registry, ids};
 use skiff_engine::record::{Document, ResourceId};
@@ -27,6 +28,8 @@ pub enum View {
     OwnPod(Arc<Document>, Option<SandboxAt>),
     /// Something that only the tables of the moment can show (Endpoints, slices): by key.
     Derived,
+    /// What was [`View::Derived`], as it last was.
+    Frozen(bytes::Bytes),
 }
 
 /// A change of one object, as watchers see it.
@@ -160,6 +163,7 @@ impl Core {
                     if *endpoints {
                         self.note_endpoints(*version, *serial);
                     }
+                    ripple::of_revision(self, *version, *serial, *endpoints);
                 }
                 Event::Node { number } => self.note_node(*version, *number),
                 Event::Said(_) => {}
@@ -168,7 +172,7 @@ impl Core {
         crate::project::knative::after_turn(self, outcome, now_s);
     }
 
-    fn push(&mut self, resource: ResourceId, version: u64, key: &str, before: Option<View>, after: Option<View>) {
+    pub(crate) fn push(&mut self, resource: ResourceId, version: u64, key: &str, before: Option<View>, after: Option<View>) {
         self.journal(resource).push(version, Change { key: key.into(), before, after });
     }
 
@@ -186,11 +190,12 @@ impl Core {
                 _ => View::Document(d.clone()),
             })
         };
-        let (before, after) = (view(before), view(after));
-        self.push(resource, version, key, before, after);
+        let shown = (view(before), view(after));
+        self.push(resource, version, key, shown.0, shown.1);
         if resource == ids::SERVICES {
-            self.note_service(version, key);
+            self.note_service(version, key, before.as_deref());
         }
+        ripple::of_document(self, version, (resource, key), before.as_deref(), after.as_deref());
     }
 
     /// The sandbox of a Pod of its own.
@@ -262,16 +267,23 @@ impl Core {
 
     fn note_endpoints(&mut self, version: u64, serial: u32) {
         for key in self.index.services_of(serial).iter() {
-            self.note_service(version, key);
+            let service = self.world.documents.get(ids::SERVICES, key).cloned();
+            self.note_service(version, key, service.as_deref());
         }
     }
 
-    /// A Service or what it selects changed: its Endpoints and slices are shown anew, made or gone.
-    fn note_service(&mut self, version: u64, key: &str) {
+    /// A Service or what it selects changed: its Endpoints and slices are shown anew, made or gone. `service` is the Service as
+    /// it is or last was; a new one needs none, for nothing of it can go.
+    fn note_service(&mut self, version: u64, key: &str, service: Option<&Document>) {
         let change = self.index.endpoints_change(&self.world, key, version);
-        for (resource, object_key, existed, exists) in change {
-            let view = |there: bool| there.then_some(View::Derived);
-            self.push(resource, version, &object_key, view(existed), view(exists));
+        for (n, (resource, object_key, existed, exists)) in change.into_iter().enumerate() {
+            // Endpoints come first, then the slices in order.
+            let slice = u32::try_from(n.saturating_sub(1)).unwrap_or(u32::MAX);
+            let before = existed.then(|| match service {
+                Some(service) if !exists => View::Frozen(self.render_endpoints(resource, key, service, slice)),
+                _ => View::Derived,
+            });
+            self.push(resource, version, &object_key, before, exists.then_some(View::Derived));
         }
     }
 

@@ -115,11 +115,17 @@ impl Index {
         self.templates.values()
     }
 
+    /// The revision whose Pods' keys begin like this (`namespace/prefix`, without the last dash).
+    #[must_use]
+    pub fn of_prefix(&self, prefix: &str) -> Option<u32> {
+        self.by_prefix.get(prefix).copied()
+    }
+
     /// The revision and number behind the key of a derived Pod.
     #[must_use]
     pub fn find_pod(&self, key: &str) -> Option<(u32, u32)> {
         let (prefix, suffix) = key.rsplit_once('-')?;
-        let serial = *self.by_prefix.get(prefix)?;
+        let serial = self.of_prefix(prefix)?;
         Some((serial, crate::project::name::seq_of(suffix)?))
     }
 
@@ -168,7 +174,7 @@ impl Index {
             return std::iter::once((ids::ENDPOINTS, key.to_owned(), true, false)).chain(slices).collect();
         }
         let count = self.selected_by(key).iter().filter_map(|r| world.revisions.get(r)).map(|r| r.members.len()).sum::<usize>();
-        let slices = (count.div_ceil(crate::project::endpoints::SLICE_MAX) as u32).max(1);
+        let slices = crate::project::endpoints::slice_count(count);
         let old = selection.slices;
         if let Some(entry) = self.services.get_mut(key) {
             entry.slices = slices;

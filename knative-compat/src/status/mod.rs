@@ -21,7 +21,7 @@ pub use revision::{readiness, revision_status};
 pub use route::route_status;
 pub use scaling::{metric, pod_autoscaler, serverless_service};
 pub use service::{Children, Stage, service_status};
-pub use workload::{deployment, image};
+pub use workload::{deployment, image, replica_set};
 
 /// Gives the uid of something that is only shown, by kind and name, the same at every read.
 pub type Uids<'a> = &'a dyn Fn(&str, &str) -> String;

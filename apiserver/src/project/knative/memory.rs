@@ -49,6 +49,8 @@ pub struct Memory {
     pub(super) deadlines: BTreeSet<(u32, u32)>,
     /// Documents up to this number are of an earlier run.
     restored: u32,
+    /// Slices of a Revision's private Service that watchers know, where there is more than one.
+    slices: HashMap<u32, u32>,
     unsettled: Mutex<BTreeSet<(ResourceId, Box<str>)>>,
     last: Mutex<VecDeque<(u32, Arc<Value>)>>,
     stories: Mutex<Vec<Story>>,
@@ -95,10 +97,17 @@ impl Memory {
             && let Some(mark) = self.marks.remove(&serial)
         {
             self.deadlines.remove(&(mark.deadline_s, serial));
+            self.slices.remove(&serial);
         }
         if resource == ids::ROUTES {
             self.assigned.lock().remove(&serial);
         }
+    }
+
+    /// Remembers how many slices a Revision has, and says how many it had.
+    pub(super) fn put_slices(&mut self, revision: u32, count: u32) -> u32 {
+        let old = if count > 1 { self.slices.insert(revision, count) } else { self.slices.remove(&revision) };
+        old.unwrap_or(1)
     }
 
     pub(super) fn assigned(&self, route: u32) -> Option<Assigned> {

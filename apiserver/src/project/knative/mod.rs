@@ -2,10 +2,12 @@
 //! controllers would have made. Fed by readers; changes nothing but its own memory.
 //!
 //! `memory` is what is remembered, `live` a Revision's counters, `scene` the documents around an object, `told` who hears of a
-//! turn, `story` what is told of it as Events, `routes` where hosts lead, `views` the objects that nobody stores.
+//! turn, `story` what is told of it as Events, `routes` where hosts lead, `views` the objects that nobody stores, `ripple` which of
+//! them a change touches.
 
 mod live;
 mod memory;
+pub mod ripple;
 pub mod routes;
 mod scene;
 mod story;
@@ -62,18 +64,34 @@ pub fn is_shown_finalizer(text: &str) -> bool {
     [Kind::Route, Kind::DomainMapping].into_iter().any(|kind| finalizer(kind) == Some(text))
 }
 
+/// What a Revision's Pods carry as `pod-template-hash`.
+#[must_use]
+pub fn template_hash(document: &Document) -> String {
+    name::letters(name::digest(&[&document.uid.to_be_bytes(), b"template"]), 10)
+}
+
+/// The identity of a Revision's ReplicaSet.
+#[must_use]
+pub fn replica_set_uid(document: &Document) -> u128 {
+    name::derived_uid(document.uid, b"ReplicaSet")
+}
+
+/// What Pod names of a ReplicaSet begin with, before the last dash.
+#[must_use]
+pub fn pod_stem(deployment: &str, hash: &str) -> String {
+    format!("{}-{hash}", &deployment[..deployment.len().min(POD_STEM_MAX)])
+}
+
 /// What the Pods of a Revision look like.
 #[must_use]
 pub fn pod_template(_core: &Core, document: &Document, revision: &Value, namespace: &str, name: &str) -> Template {
     let mut template = skiff_knative::pod::template(revision, |_| None);
-    let hash = name::letters(name::digest(&[&document.uid.to_be_bytes(), b"template"]), 10);
+    let hash = template_hash(document);
     doc::set_meta(&mut template, "labels", crate::store::HASH_LABEL, Some(&hash));
     let deployment = names::child(name, "-deployment");
-    let stem = &deployment[..deployment.len().min(POD_STEM_MAX)];
     let set = format!("{deployment}-{hash}");
-    let owner =
-        Owner { api_version: "apps/v1", kind: "ReplicaSet", name: &set, uid: name::derived_uid(document.uid, b"ReplicaSet") };
-    Template::new(document.serial, namespace, &format!("{stem}-{hash}"), &owner, &template)
+    let owner = Owner { api_version: "apps/v1", kind: "ReplicaSet", name: &set, uid: replica_set_uid(document) };
+    Template::new(document.serial, namespace, &pod_stem(&deployment, &hash), &owner, &template)
 }
 
 /// The canonical body of a Knative object with its status.

@@ -379,3 +379,68 @@ fn zero_at_birth_is_ready_at_once() {
     let active = revision["status"]["conditions"].as_array().unwrap().iter().find(|c| c["type"] == "Active").cloned().unwrap();
     assert_eq!(active["reason"], "NoTraffic");
 }
+
+/// What watchers of a resource hear after a version: key, existed, exists.
+fn heard(bench: &Bench, resource: ResourceId, since: u64) -> Vec<(String, bool, bool)> {
+    let core = bench.store.read();
+    let Some(journal) = core.journal_ref(resource) else { return Vec::new() };
+    let entries = journal.after(since, 999).unwrap();
+    entries.iter().map(|e| (e.event.key.to_string(), e.event.before.is_some(), e.event.after.is_some())).collect()
+}
+
+#[test]
+fn views_are_listed_read_and_watched_alike() {
+    let bench = Bench::new();
+    let born = bench.version();
+    bench.ksvc("a", template("dev.local/a"), Value::Null);
+    bench.report("a-00001", SandboxState::Ready, &[]);
+    let pod = {
+        let core = bench.store.read();
+        let item = core.items(ids::PODS, Some("ns")).remove(0);
+        unpack(&core.render(ids::PODS, &item.key, &item.view))
+    };
+    let owner = &pod["metadata"]["ownerReferences"][0];
+    let set = bench.read(ids::REPLICA_SETS, owner["name"].as_str().unwrap()).unwrap();
+    assert_eq!(set["metadata"]["uid"], owner["uid"]);
+    assert_eq!((&set["status"]["replicas"], &set["status"]["readyReplicas"]), (&json!(1), &json!(1)));
+    let deployment = bench.read(ids::DEPLOYMENTS, "a-00001-deployment").unwrap();
+    assert_eq!(set["metadata"]["ownerReferences"][0]["uid"], deployment["metadata"]["uid"]);
+    let endpoints = bench.read(ids::ENDPOINTS, "a-00001-private").unwrap();
+    assert_eq!(endpoints["subsets"][0]["ports"][0], json!({"name": "http", "port": 8080, "protocol": "TCP"}));
+    assert_eq!(endpoints["subsets"][0]["addresses"].as_array().map(Vec::len), Some(1));
+    for (resource, count) in
+        [(ids::DEPLOYMENTS, 1), (ids::REPLICA_SETS, 1), (ids::SERVICES, 3), (ids::ENDPOINTS, 1), (ids::ENDPOINT_SLICES, 1)]
+    {
+        let items = bench.store.read().items(resource, Some("ns"));
+        assert_eq!(items.len(), count, "{resource:?}");
+        let mut known = std::collections::BTreeSet::new();
+        for (key, existed, exists) in heard(&bench, resource, born) {
+            assert_eq!(existed, known.contains(&key), "{resource:?} {key}");
+            assert!(exists, "{resource:?} {key}");
+            known.insert(key);
+        }
+        let listed: std::collections::BTreeSet<String> = items.iter().map(|i| i.key.to_string()).collect();
+        assert_eq!(known, listed, "{resource:?}: who watched from the start knows what a list says");
+    }
+}
+
+#[test]
+fn views_go_with_their_revision_and_are_told_as_they_were() {
+    let bench = Bench::new();
+    bench.ksvc("a", template("dev.local/a"), Value::Null);
+    bench.report("a-00001", SandboxState::Ready, &[]);
+    let seen = bench.version();
+    bench.commit(Transaction {
+        writes: vec![Write { resource: ids::REVISIONS, key: "ns/a-00001".into(), expect: Expect::Any, put: None }],
+    });
+    for resource in [ids::DEPLOYMENTS, ids::REPLICA_SETS, ids::ENDPOINTS, ids::ENDPOINT_SLICES] {
+        assert_eq!(bench.store.read().items(resource, Some("ns")).len(), 0, "{resource:?}");
+        let core = bench.store.read();
+        let journal = core.journal_ref(resource).unwrap();
+        let gone: Vec<_> = journal.after(seen, 99).unwrap().into_iter().filter(|e| e.event.after.is_none()).collect();
+        let [entry] = gone.as_slice() else { panic!("{resource:?}: {gone:?}") };
+        let body = unpack(&core.render(resource, &entry.event.key, entry.event.before.as_ref().unwrap()));
+        assert_eq!(format!("ns/{}", body["metadata"]["name"].as_str().unwrap()), &*entry.event.key);
+        assert!(body["metadata"]["uid"].is_string(), "{resource:?}: {body}");
+    }
+}
