@@ -2,17 +2,22 @@
 //!
 //! Fed by the resource table at the start and by CustomResourceDefinitions later; read by every room. Holds no object.
 
+use crate::store::body::{pack, unpack};
 use arc_swap::ArcSwap;
+use bytes::Bytes;
+use serde_json::Value;
 use skiff_engine::record::ResourceId;
-use skiff_kinds::Strategy;
 use skiff_kinds::table::{Resource, resources};
+use skiff_kinds::{Conversion, Strategy, conversion};
 use skiff_schema::{Gvk, NodeId, Schema};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// One kind in one version, with everything that generic code asks of it.
 pub struct Kind {
-    /// The same for all versions of a resource, and for ever: a hash of `plural.group`.
+    /// The same for all versions of a resource, and for ever: a hash of `plural.group` (of the stored shape's group, where one
+    /// storage is shown in two).
     pub id: ResourceId,
     /// Names, verbs, subresources.
     pub resource: Resource,
@@ -20,6 +25,8 @@ pub struct Kind {
     pub strategy: Strategy,
     /// The type, if known.
     pub root: Option<(SchemaRef, NodeId)>,
+    /// How it is stored, if not as it is shown.
+    pub conversion: Option<Conversion>,
     /// What a CustomResourceDefinition says of it; `None` for built-in and Knative kinds.
     pub custom: Option<Arc<skiff_custom::Version>>,
     /// Its definition is going: nothing new is made.
@@ -65,6 +72,24 @@ impl Kind {
         &self.resource.kind
     }
 
+    /// A canonical body of the storage, as this kind shows it.
+    #[must_use]
+    pub fn shown(&self, body: Bytes) -> Bytes {
+        let Some(conversion) = &self.conversion else { return body };
+        let mut object = unpack(&body);
+        conversion.show(&mut object);
+        pack(&object, true).into()
+    }
+
+    /// An object of this kind, as it is stored.
+    #[must_use]
+    pub fn stored<'a>(&self, object: &'a Value) -> Cow<'a, Value> {
+        let Some(conversion) = &self.conversion else { return Cow::Borrowed(object) };
+        let mut object = object.clone();
+        conversion.store(&mut object);
+        Cow::Owned(object)
+    }
+
     /// An error's subject.
     #[must_use]
     pub fn about(&self, name: &str) -> crate::status::About {
@@ -100,7 +125,7 @@ pub mod ids {
     ids! {
         NAMESPACES = "" "namespaces", PODS = "" "pods", NODES = "" "nodes", SERVICES = "" "services", ENDPOINTS = "" "endpoints",
         CONFIG_MAPS = "" "configmaps", SECRETS = "" "secrets", SERVICE_ACCOUNTS = "" "serviceaccounts", EVENTS = "" "events",
-        RESOURCE_EVENTS = "events.k8s.io" "events", LIMIT_RANGES = "" "limitranges",
+        LIMIT_RANGES = "" "limitranges",
         PRIORITY_CLASSES = "scheduling.k8s.io" "priorityclasses",
         REPLICATION_CONTROLLERS = "" "replicationcontrollers",
         DEPLOYMENTS = "apps" "deployments", REPLICA_SETS = "apps" "replicasets",
@@ -138,6 +163,8 @@ impl Kinds {
         }
         if r.preferred {
             self.by_kind.insert((r.group.to_string(), r.kind.to_string()), kind.clone());
+        }
+        if r.preferred && kind.conversion.is_none() {
             self.by_id.insert(kind.id, kind.clone());
         }
         self.by_path.insert(path, kind);
@@ -156,7 +183,7 @@ impl Kinds {
         self.by_kind.get(&(group.to_owned(), kind.to_owned()))
     }
 
-    /// By number, in the preferred version.
+    /// By number, in the shape in which it is stored.
     #[must_use]
     pub fn of_id(&self, id: ResourceId) -> Option<&Arc<Kind>> {
         self.by_id.get(&id)
@@ -203,8 +230,9 @@ impl Registry {
 
     fn built_in() -> Vec<Arc<Kind>> {
         let facts = skiff_schema::facts::built_in();
-        let kind = |resource: &Resource| Kind {
-            id: resource_id(&resource.group, &resource.plural),
+        let kind = |resource: &Resource, conversion: Option<Conversion>| Kind {
+            id: resource_id(conversion.map_or(&*resource.group, |c| c.group), &resource.plural),
+            conversion,
             strategy: skiff_kinds::strategy(&resource.group, &resource.kind),
             root: facts
                 .kind(&Gvk::new(&resource.group, &resource.version, &resource.kind))
@@ -213,7 +241,8 @@ impl Registry {
             custom: None,
             terminating: false,
         };
-        resources().iter().map(|resource| Arc::new(kind(resource))).collect()
+        let of = |r: &Resource| conversion(&r.group, &r.version, &r.kind);
+        resources().iter().map(|resource| Arc::new(kind(resource, of(resource)))).collect()
     }
 
     fn all(base: &[Arc<Kind>], custom: Vec<Arc<Kind>>) -> Kinds {
@@ -233,10 +262,10 @@ impl Registry {
         self.now.store(Arc::new(Self::all(&self.base, custom)));
     }
 
-    /// The built-in resource with this number.
+    /// The built-in resource with this number, in the shape in which it is stored.
     #[must_use]
     pub fn built_in_of(&self, id: ResourceId) -> Option<&Arc<Kind>> {
-        self.base.iter().find(|kind| kind.id == id)
+        self.base.iter().find(|kind| kind.id == id && kind.conversion.is_none())
     }
 }
 
@@ -244,6 +273,21 @@ impl Registry {
 mod tests {
     use super::*;
     use std::collections::HashMap;
+
+    #[test]
+    fn two_groups_of_one_storage_share_its_number() {
+        let registry = Registry::new();
+        let kinds = registry.kinds();
+        let (core, new) = (kinds.find("", "v1", "events").unwrap(), kinds.find("events.k8s.io", "v1", "events").unwrap());
+        assert_eq!((core.id, new.id), (ids::EVENTS, ids::EVENTS));
+        assert_eq!(kinds.of_id(ids::EVENTS).unwrap().group(), "");
+        assert_eq!(kinds.of_kind("events.k8s.io", "Event").unwrap().group(), "events.k8s.io");
+        let object =
+            serde_json::json!({"apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": "e"}, "note": "n"});
+        let body = pack(&new.stored(&object), true);
+        assert_eq!(unpack(&body)["message"], "n");
+        assert_eq!(unpack(&new.shown(body.into()))["note"], "n");
+    }
 
     #[test]
     fn numbers_of_resources_do_not_collide() {

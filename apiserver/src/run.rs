@@ -149,7 +149,6 @@ async fn tick(house: Arc<House>) {
         house.store.turn(|world, turn| world.tick(turn));
         if count.is_multiple_of(240) {
             house.store.trim(ids::EVENTS, events::EVENTS_MAX, 0);
-            house.store.trim(ids::RESOURCE_EVENTS, events::EVENTS_MAX, 0);
         }
         house.metrics.sandboxes.set(house.store.read().world.sandboxes.len() as i64);
     }

@@ -3,6 +3,7 @@
 //! Fed by the generic stations (decode, admit, project). Knows no socket, no storage and no record. Everything is a pure
 //! function of JSON values; time is an argument.
 
+pub mod convert;
 pub mod field;
 pub mod object;
 pub mod show;
@@ -10,5 +11,6 @@ pub mod strategy;
 pub mod table;
 pub mod workload;
 
+pub use convert::{Conversion, conversion};
 pub use field::{FieldError, Why};
 pub use strategy::{Strategy, strategy};

@@ -90,6 +90,7 @@ fn kinds_of(registry: &Registry, definition: &Definition, names: &Names, termina
         resource: definition.resource(version, names),
         strategy: skiff_kinds::strategy::PLAIN,
         root: Some((SchemaRef::Custom(version.schema.clone()), version.root)),
+        conversion: None,
         custom: Some(version.clone()),
         terminating,
     };

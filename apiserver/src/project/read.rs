@@ -4,7 +4,7 @@
 
 use super::pod::{self, Host};
 use super::{endpoints, knative, node, workload};
-use crate::registry::ids;
+use crate::registry::{Kind, ids};
 use crate::store::{Core, View, body};
 use bytes::Bytes;
 use serde_json::Value;
@@ -209,7 +209,13 @@ impl Core {
         Ok(items.into_values().collect())
     }
 
-    /// The canonical body of an object, its status included.
+    /// An object as a kind shows it, its status included.
+    #[must_use]
+    pub fn show(&self, kind: &Kind, key: &str, view: &View) -> Bytes {
+        kind.shown(self.render(kind.id, key, view))
+    }
+
+    /// The canonical body of an object in its stored shape, its status included.
     #[must_use]
     pub fn render(&self, resource: ResourceId, key: &str, view: &View) -> Bytes {
         match view {

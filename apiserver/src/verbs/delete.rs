@@ -338,7 +338,7 @@ pub async fn delete_collection(house: &Arc<House>, ask: &Ask, body: &[u8]) -> Ou
     };
     let mut taken = Vec::new();
     for item in items.into_iter().filter(|item| selection.admits_key(&item.key)) {
-        let body = house.store.read().render(ask.kind.id, &item.key, &item.view);
+        let body = house.store.read().show(&ask.kind, &item.key, &item.view);
         if !selection.matches(&ask.kind, &body) {
             continue;
         }

@@ -40,7 +40,7 @@ impl House {
     pub fn find(&self, kind: &Kind, key: &str) -> Option<Shown> {
         let core = self.store.read();
         let item = core.item(kind.id, key)?;
-        let body = core.render(kind.id, &item.key, &item.view);
+        let body = core.show(kind, &item.key, &item.view);
         Some(Shown { version: item.version, body })
     }
 }

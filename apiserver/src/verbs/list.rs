@@ -107,7 +107,7 @@ pub async fn list(house: &House, ask: &Ask) -> Outcome<Reply> {
 
 /// Renders an item if the selectors take it.
 fn show_if(house: &House, ask: &Ask, selection: &Selection, item: &Item) -> Option<Shown> {
-    let body = house.store.read().render(ask.kind.id, &item.key, &item.view);
+    let body = house.store.read().show(&ask.kind, &item.key, &item.view);
     selection.matches(&ask.kind, &body).then_some(Shown { version: item.version, body })
 }
 

@@ -46,7 +46,7 @@ pub(super) fn live(house: &House, ask: &Ask) -> Option<Live> {
     let key = ask.address.key();
     let core = house.store.read();
     let item = core.item(ask.kind.id, &key)?;
-    let body = core.render(ask.kind.id, &item.key, &item.view);
+    let body = core.show(&ask.kind, &item.key, &item.view);
     let stored = core.world.documents.get(ask.kind.id, &key).map(|d| d.version);
     let shown = Shown { version: item.version, body };
     Some(Live { value: whole(&ask.kind, &shown), shown, stored })

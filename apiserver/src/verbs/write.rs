@@ -140,7 +140,7 @@ pub async fn commit_new(house: &House, ask: &Ask, object: &Value, dry: bool) -> 
     if house.store.read().item(kind.id, &key).is_some() {
         return Ok(None);
     }
-    let main = Write { resource: kind.id, key, expect: super::create::NEW, put: Some(put(kind.id, object)) };
+    let main = Write { resource: kind.id, key, expect: super::create::NEW, put: Some(put(kind.id, &kind.stored(object))) };
     let mut transaction = Transaction { writes: vec![main] };
     super::companion::add(house, kind, None, object, &mut transaction)?;
     Ok(commit(house, kind, transaction).await?.map(|versions| versions.first().copied().unwrap_or(0)))
@@ -151,7 +151,8 @@ pub async fn commit_new(house: &House, ask: &Ask, object: &Value, dry: bool) -> 
 /// # Errors
 /// As [`commit_new`].
 pub async fn commit_change(house: &House, kind: &Kind, old: &Value, new: &Value, stored: u64) -> Outcome<Option<u64>> {
-    let main = Write { resource: kind.id, key: key_of(kind, new), expect: Expect::Version(stored), put: Some(put(kind.id, new)) };
+    let put = put(kind.id, &kind.stored(new));
+    let main = Write { resource: kind.id, key: key_of(kind, new), expect: Expect::Version(stored), put: Some(put) };
     let mut transaction = Transaction { writes: vec![main] };
     super::companion::add(house, kind, Some(old), new, &mut transaction)?;
     Ok(commit(house, kind, transaction).await?.map(|versions| versions.first().copied().unwrap_or(0)))

@@ -132,7 +132,7 @@ impl Watcher {
             (core.items(self.ask.kind.id, self.ask.namespace()), core.world.version)
         };
         for item in items.into_iter().filter(|item| self.selection.admits_key(&item.key)) {
-            let body = self.house.store.read().render(self.ask.kind.id, &item.key, &item.view);
+            let body = self.house.store.read().show(&self.ask.kind, &item.key, &item.view);
             if self.selection.matches(&self.ask.kind, &body) {
                 let line = self.encoder.line("ADDED", &body, item.version);
                 self.send(line).await?;
@@ -197,6 +197,8 @@ impl Watcher {
             let view = change.after.as_ref().or(change.before.as_ref());
             view.map_or_else(Bytes::new, |view| self.house.store.read().render(kind.id, &change.key, view))
         });
+        // What is kept beside the entry is the stored shape: watchers of several shapes share it.
+        let body = &kind.shown(body.clone());
         if self.selection.is_everything() || self.ask.address.name.is_empty() && self.selection.name.is_some() && self.plain() {
             let what = match (&change.before, &change.after) {
                 (None, Some(_)) => "ADDED",
@@ -206,7 +208,7 @@ impl Watcher {
             };
             return Some(self.encoder.shared(entry, what, body));
         }
-        let render = |view| self.house.store.read().render(kind.id, &change.key, view);
+        let render = |view| self.house.store.read().show(kind, &change.key, view);
         let after = change.after.as_ref().is_some_and(|_| self.selection.matches(kind, body));
         let old = change.before.as_ref().map(render).filter(|old| self.selection.matches(kind, old));
         match (old, after) {

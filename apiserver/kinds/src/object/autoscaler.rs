@@ -7,6 +7,7 @@ use super::at::{At, Faults};
 use super::fill::{made, object_at, unset};
 use super::lifecycle::{drop_status, fresh_status, hold_status};
 use super::rule;
+use crate::convert::{METRICS, conversion};
 use crate::field::FieldError;
 use crate::strategy::{PLAIN, Strategy};
 use serde_json::{Map, Value, json};
@@ -52,10 +53,14 @@ fn is_v1(object: &Value) -> bool {
 
 fn default(object: &mut Value) {
     let v1 = is_v1(object);
+    let others = object.pointer("/metadata/annotations").is_some_and(|notes| notes.get(METRICS).is_some());
     let Some(spec) = made(object, "spec") else { return };
     unset(spec, "minReplicas", 1);
     if v1 {
-        unset(spec, "targetCPUUtilizationPercentage", CPU_PERCENT);
+        // Other metrics, which travel in an annotation, take the place of the default.
+        if !others {
+            unset(spec, "targetCPUUtilizationPercentage", CPU_PERCENT);
+        }
     } else if spec.get("metrics").and_then(Value::as_array).is_none_or(Vec::is_empty) {
         let target = json!({"type": "Utilization", "averageUtilization": CPU_PERCENT});
         spec.insert("metrics".into(), json!([{"type": "Resource", "resource": {"name": "cpu", "target": target}}]));
@@ -86,7 +91,13 @@ fn fill_rules(behavior: &mut Map<String, Value>, direction: &str, policies: Valu
     }
 }
 
+/// Both versions are judged in the stored shape, as upstream does.
 fn validate(object: &Value) -> Vec<FieldError> {
+    if let Some(conversion) = is_v1(object).then(|| conversion("autoscaling", "v1", "HorizontalPodAutoscaler")).flatten() {
+        let mut stored = object.clone();
+        conversion.store(&mut stored);
+        return validate(&stored);
+    }
     let mut out = Faults::new();
     let spec = At::root(object).get("spec");
     let (least, most) = (spec.get("minReplicas"), spec.get("maxReplicas"));
@@ -102,10 +113,6 @@ fn validate(object: &Value) -> Vec<FieldError> {
         out.push(top("must be greater than or equal to `minReplicas`"));
     }
     reference(&mut out, &spec.get("scaleTargetRef"));
-    let cpu = spec.get("targetCPUUtilizationPercentage");
-    if cpu.int().is_some_and(|n| n < 1) {
-        out.push(cpu.invalid("must be greater than 0"));
-    }
     for metric in spec.get("metrics").items() {
         validate_metric(&mut out, &metric);
     }

@@ -1,6 +1,6 @@
 //! Event, in the core group and in events.k8s.io: one thing under two spellings.
 //!
-//! Fed through the strategy table; the group is read off the object. Turning one spelling into the other is not done here.
+//! Fed through the strategy table; the group is read off the object. Turning one spelling into the other is `convert`'s business.
 
 use super::at::{At, Faults};
 use super::fill::unset;
@@ -16,7 +16,7 @@ const NAME_BYTES_MAX: usize = 128;
 const NOTE_BYTES_MAX: usize = 1024;
 
 /// The fields that carry other names in events.k8s.io: (core, events.k8s.io).
-const ALIASES: &[(&str, &str)] = &[
+pub(crate) const ALIASES: &[(&str, &str)] = &[
     ("involvedObject", "regarding"),
     ("message", "note"),
     ("source", "deprecatedSource"),

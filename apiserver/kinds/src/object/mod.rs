@@ -13,7 +13,7 @@ mod config;
 mod definition;
 mod disruption;
 mod endpoints;
-mod event;
+pub(crate) mod event;
 mod fill;
 mod flow;
 mod ingress;
