@@ -1,5 +1,6 @@
 //! Bytes of a body to a value: media type, size, nesting, JSON, YAML and protobuf. Errors in upstream's words.
 
+use super::tape;
 use crate::status::{Outcome, Refusal};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::Value;
@@ -66,13 +67,14 @@ pub fn parse(media: Media, bytes: &[u8]) -> Outcome<Value> {
     }
 }
 
-/// Parses JSON; simd-json first, serde_json for the error's text.
+/// Parses JSON: through simd-json, and what it does not take through serde_json, for the error's place and text.
 ///
 /// # Errors
 /// The Go decoder's text, as far as it can be known.
 pub fn json(bytes: &[u8]) -> Outcome<Value> {
-    // simd-json keeps the first of duplicate keys where Go and serde_json keep the last, and follows nesting up to 1024
-    // levels; so it only serves large flat bodies, where it is worth it (crates.md 1c).
+    if let Some(value) = tape::parse(bytes) {
+        return Ok(value);
+    }
     serde_json::from_slice(bytes).map_err(|error| Refusal::bad_request(json_error(bytes, &error)))
 }
 
@@ -127,7 +129,7 @@ fn quoted(byte: u8) -> String {
 /// 400.
 pub fn yaml(bytes: &[u8]) -> Outcome<Value> {
     if bytes.first() == Some(&b'{')
-        && let Ok(value) = serde_json::from_slice(bytes)
+        && let Ok(value) = json(bytes)
     {
         return Ok(value);
     }

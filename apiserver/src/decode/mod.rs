@@ -3,6 +3,7 @@
 pub mod accept;
 pub mod bytes;
 pub mod route;
+mod tape;
 
 pub use accept::{Encoding, Form, Shape};
 pub use route::{Address, Query, Target};
