@@ -14,7 +14,6 @@ pub mod kind;
 pub mod names;
 pub mod pod;
 pub mod podspec;
-pub mod quantity;
 pub mod reconcile;
 pub mod scale;
 pub mod status;

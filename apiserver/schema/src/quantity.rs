@@ -99,6 +99,54 @@ impl Quantity {
         self.nanos == 0
     }
 
+    /// Below zero?
+    #[must_use]
+    pub fn is_negative(&self) -> bool {
+        self.nanos < 0
+    }
+
+    /// Without a fraction?
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.nanos % NANOS == 0
+    }
+
+    /// A whole multiple of `step`? Nothing is one of zero.
+    #[must_use]
+    pub fn is_multiple_of(&self, step: Quantity) -> bool {
+        step.nanos != 0 && self.nanos % step.nanos == 0
+    }
+
+    /// How many times `other` goes into this, for ratios that people read.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)]
+    pub fn over(&self, other: Quantity) -> f64 {
+        self.nanos as f64 / other.nanos as f64
+    }
+
+    /// Reads a quantity as JSON has it: a text or a number.
+    #[must_use]
+    pub fn of_json(value: &serde_json::Value) -> Option<Quantity> {
+        match value {
+            serde_json::Value::String(text) => text.parse().ok(),
+            serde_json::Value::Number(number) => number.to_string().parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// Orders two texts; one that is no quantity counts as zero.
+    #[must_use]
+    pub fn compare(a: &str, b: &str) -> Ordering {
+        let read = |text: &str| text.parse::<Quantity>().unwrap_or_default();
+        read(a).cmp(&read(b))
+    }
+
+    /// The canonical spelling of a text; a text that is no quantity stays as it is.
+    #[must_use]
+    pub fn canonical(text: &str) -> String {
+        text.parse::<Quantity>().map_or_else(|_| text.to_owned(), |quantity| quantity.to_string())
+    }
+
     /// The format it is written in.
     #[must_use]
     pub fn format(&self) -> Format {

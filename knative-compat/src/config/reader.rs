@@ -1,7 +1,8 @@
 //! Reading single values out of a config map, with the errors of Go's parsers.
 
 use super::{ConfigError, Data};
-use crate::{duration, quantity};
+use crate::duration;
+use skiff_schema::Quantity;
 
 /// A config map being read.
 pub(super) struct Reader<'a> {
@@ -52,7 +53,7 @@ impl<'a> Reader<'a> {
     /// A quantity in its canonical spelling.
     pub(super) fn quantity(&self, key: &str) -> Result<Option<String>, ConfigError> {
         let Some(text) = self.text(key).filter(|t| !t.is_empty()) else { return Ok(None) };
-        quantity::parse(text).map(|q| Some(q.to_string())).map_err(|e| self.broken(key, &e.to_string()))
+        text.parse::<Quantity>().map(|q| Some(q.to_string())).map_err(|e| self.broken(key, &e.to_string()))
     }
 }
 

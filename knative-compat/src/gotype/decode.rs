@@ -3,8 +3,8 @@
 
 use super::model::{Field, Schema, Struct, Ty};
 use crate::kind::Kind;
-use crate::quantity;
 use serde_json::{Map, Value};
+use skiff_schema::quantity::{Quantity, QuantityError};
 
 /// Removes what the CRD's schema does not declare and adds the schema's own defaults; returns the paths of what was removed.
 pub fn prune(kind: Kind, object: &mut Value) -> Vec<String> {
@@ -83,9 +83,9 @@ fn value_error(ty: &Ty, value: &Value, holder: &str, path: &str) -> Option<Strin
         (Ty::I32, Value::Number(n)) if n.as_i64().is_some_and(|v| i32::try_from(v).is_ok()) => None,
         (Ty::I64 | Ty::Duration, Value::Number(n)) if n.is_i64() => None,
         (Ty::I32 | Ty::I64 | Ty::Duration, Value::Number(n)) => wrong(&format!("number {n}")),
-        (Ty::Quantity, Value::String(text)) => quantity::parse(text).err().map(|e| e.to_string()),
-        (Ty::Quantity, Value::Number(n)) => quantity::parse(&n.to_string()).err().map(|e| e.to_string()),
-        (Ty::Quantity, _) => Some(quantity::QuantityError::Format.to_string()),
+        (Ty::Quantity, Value::String(text)) => text.parse::<Quantity>().err().map(|e| e.to_string()),
+        (Ty::Quantity, Value::Number(n)) => n.to_string().parse::<Quantity>().err().map(|e| e.to_string()),
+        (Ty::Quantity, _) => Some(QuantityError::Form.to_string()),
         (Ty::IntOrStr, Value::String(_)) => None,
         (Ty::IntOrStr, Value::Number(n)) if n.as_i64().is_some_and(|v| i32::try_from(v).is_ok()) => None,
         (Ty::IntOrStr, other) => Some(format!("json: cannot unmarshal {} into Go value of type int32", word(other))),
@@ -131,8 +131,8 @@ fn rewrite(ty: &Ty, value: &Value) -> Value {
             entries.sort_by(|a, b| a.0.cmp(&b.0));
             Value::Object(entries.into_iter().collect())
         }
-        (Ty::Quantity, Value::String(text)) => quantity::canonical(text).into(),
-        (Ty::Quantity, Value::Number(n)) => quantity::canonical(&n.to_string()).into(),
+        (Ty::Quantity, Value::String(text)) => Quantity::canonical(text).into(),
+        (Ty::Quantity, Value::Number(n)) => Quantity::canonical(&n.to_string()).into(),
         (Ty::Quantity, _) => "0".into(),
         (Ty::Str, Value::Null) => "".into(),
         (Ty::Bool, Value::Null) => false.into(),

@@ -4,8 +4,8 @@ use super::{Faults, metadata};
 use crate::config::Autoscaler;
 use crate::duration::{SECOND, parse, show};
 use crate::keys::{self, Key};
-use crate::quantity;
 use serde_json::Value;
+use skiff_schema::Quantity;
 
 const WINDOW_MIN: i64 = 6 * SECOND;
 const WINDOW_MAX: i64 = 3600 * SECOND;
@@ -168,7 +168,7 @@ pub(super) fn sidecar(annotations: Option<&Value>) -> Faults {
     }
     for key in keys::QUEUE_RESOURCES {
         if let Some((name, text)) = key.get(annotations)
-            && quantity::parse(text).is_err()
+            && text.parse::<Quantity>().is_err()
         {
             out.also(Faults::invalid(text, &format!("[{name}]")));
         }

@@ -2,11 +2,11 @@
 //!
 //! Called by admission with one LimitRange of the namespace after the other. Must not look for them itself.
 
-use super::amount::Amount;
 use super::at::At;
 use super::fill::{object_at, unset};
 use crate::field::FieldError;
 use serde_json::{Map, Value};
+use skiff_schema::quantity::{Format, Quantity};
 use std::collections::BTreeMap;
 
 /// The annotation in which upstream records what it filled in.
@@ -62,14 +62,14 @@ pub fn check_claim(limit_range: &Value, claim: &Value) -> Vec<FieldError> {
 /// A quantity and how it was written.
 #[derive(Clone)]
 struct Shown {
-    amount: Amount,
+    amount: Quantity,
     text: String,
 }
 
 fn amounts(list: &At) -> BTreeMap<String, Shown> {
     let read = |value: &At| {
-        let amount = Amount::read(value.raw()?)?;
-        Some(Shown { amount, text: value.raw().and_then(Value::as_str).map_or_else(|| amount.decimal(), str::to_owned) })
+        let amount = Quantity::of_json(value.raw()?)?;
+        Some(Shown { amount, text: value.raw().and_then(Value::as_str).map_or_else(|| amount.to_string(), str::to_owned) })
     };
     list.entries().filter_map(|(name, value)| Some((name.to_owned(), read(&value)?))).collect()
 }
@@ -135,10 +135,10 @@ fn pod_total(spec: &At, list: &str) -> BTreeMap<String, Shown> {
         if total.contains_key(name) || !each.iter().all(|c| c.contains_key(name)) {
             continue;
         }
-        let sum = each.iter().filter_map(|c| c.get(name)).fold(Amount::default(), |sum, a| sum.plus(a.amount));
+        let sum = each.iter().filter_map(|c| c.get(name)).fold(Quantity::default(), |sum, a| sum.plus(a.amount));
         let text = match each.as_slice() {
             [only] => only.get(name).map_or_else(String::new, |a| a.text.clone()),
-            _ => sum.decimal(),
+            _ => sum.to_string(),
         };
         total.insert(name.clone(), Shown { amount: sum, text });
     }
@@ -173,7 +173,7 @@ fn check(out: &mut Vec<FieldError>, limit: &At, requests: &BTreeMap<String, Show
             (_, None) => Some("no limit is specified or limit is 0".to_owned()),
             (Some(asked), Some(most)) => {
                 let ratio = most.amount.over(asked.amount);
-                let allowed = Amount::parse("1").map_or(0.0, |one| bound.amount.over(one));
+                let allowed = bound.amount.over(Quantity::from_units(1, Format::Decimal));
                 (ratio > allowed).then(|| format!("provided ratio is {ratio:.6}"))
             }
         };

@@ -2,13 +2,14 @@
 //!
 //! Fed through the strategy table. What it does to pods is in `limit_apply`.
 
-use super::amount::{self, Amount};
+use super::amount;
 use super::at::{At, Faults};
 use super::fill::{made, unset};
 use super::rule;
 use crate::field::FieldError;
 use crate::strategy::{PLAIN, Strategy};
 use serde_json::{Map, Value};
+use skiff_schema::quantity::{Format, Quantity};
 
 pub(super) const LIMIT_RANGE: Strategy = Strategy { default, validate, validate_update: |new, _| validate(new), ..PLAIN };
 
@@ -79,7 +80,7 @@ fn validate_bounds(out: &mut Faults, limit: &At) {
         }
     }
     for resource in resources {
-        let read = |field: &str| limit.get(field).key(resource).raw().and_then(Amount::read);
+        let read = |field: &str| limit.get(field).key(resource).raw().and_then(Quantity::of_json);
         let shown = |field: &str| limit.get(field).key(resource).text().to_owned();
         // (what must not be more, than what, which of the two is blamed, their names)
         for (low, high, blamed, low_name, high_name) in [
@@ -99,7 +100,7 @@ fn validate_bounds(out: &mut Faults, limit: &At) {
             }
         }
         let ratio = limit.get("maxLimitRequestRatio").key(resource);
-        if ratio.raw().and_then(Amount::read).zip(Amount::parse("1")).is_some_and(|(r, one)| r < one) {
+        if ratio.raw().and_then(Quantity::of_json).is_some_and(|ratio| ratio < Quantity::from_units(1, Format::Decimal)) {
             out.push(ratio.invalid(format!("ratio {} is less than 1", ratio.text())));
         }
     }

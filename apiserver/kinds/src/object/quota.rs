@@ -2,7 +2,7 @@
 //!
 //! Fed through the strategy table. Counting usage is a controller's business.
 
-use super::amount::{self, Amount};
+use super::amount;
 use super::at::{At, Faults, same};
 use super::fill::{made, unset};
 use super::lifecycle::{drop_status, first_generation, fresh_status, hold_status, next_generation};
@@ -10,6 +10,7 @@ use super::rule;
 use crate::field::FieldError;
 use crate::strategy::Strategy;
 use serde_json::{Value, json};
+use skiff_schema::Quantity;
 
 pub(super) const QUOTA: Strategy = Strategy {
     default: |object| {
@@ -86,7 +87,7 @@ fn validate_quota(object: &Value) -> Vec<FieldError> {
         for (name, value) in list.entries() {
             resource_name(&mut out, &value, name);
             amount::not_negative(&mut out, &value);
-            if is_count(name) && value.raw().and_then(Amount::read).is_some_and(|a| !a.is_whole()) {
+            if is_count(name) && value.raw().and_then(Quantity::of_json).is_some_and(|a| !a.is_whole()) {
                 out.push(value.invalid("must be an integer"));
             }
         }

@@ -2,7 +2,7 @@
 //!
 //! Fed through the strategy table. Binding the two is a controller's business.
 
-use super::amount::{self, Amount};
+use super::amount;
 use super::at::{At, Faults, same};
 use super::fill::{blank, made, object_at, unset};
 use super::lifecycle::hold_status;
@@ -11,6 +11,7 @@ use crate::field::FieldError;
 use crate::strategy::Strategy;
 use crate::workload::syntax;
 use serde_json::{Value, json};
+use skiff_schema::Quantity;
 
 pub(super) const VOLUME: Strategy = Strategy {
     default: default_volume,
@@ -239,8 +240,8 @@ fn update_claim(new: &Value, old: &Value) -> Vec<FieldError> {
             "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims",
         ));
     }
-    let storage = |spec: &At| spec.get("resources").get("requests").key("storage").raw().and_then(Amount::read);
-    let status = At::root(old).get("status").get("capacity").key("storage").raw().and_then(Amount::read);
+    let storage = |spec: &At| spec.get("resources").get("requests").key("storage").raw().and_then(Quantity::of_json);
+    let status = At::root(old).get("status").get("capacity").key("storage").raw().and_then(Quantity::of_json);
     if storage(&now) < storage(&before) && status.is_none_or(|have| storage(&now).is_some_and(|want| want <= have)) {
         let at = now.get("resources").get("requests").get("storage");
         out.push(at.forbidden("field can not be less than status.capacity"));

@@ -2,11 +2,11 @@
 //!
 //! Fed by the container checks; the field references also by the volume checks. Must not know whole containers.
 
-use super::quantity::Quantity;
 use super::read::{Faults, Read, each, needs};
 use super::syntax;
 use crate::field::FieldError;
 use serde_json::Value;
+use skiff_schema::Quantity;
 
 /// Fields that a variable may show.
 const VARIABLE_FIELDS: [&str; 9] = [
@@ -109,7 +109,7 @@ pub(crate) fn resource_ref(out: &mut Faults, reference: &Value, path: &str, plac
         out.push(FieldError::not_supported(format!("{path}.resource"), name, &RESOURCES));
     }
     let divisor = reference.text("divisor");
-    if Quantity::parse(divisor).is_none_or(Quantity::is_zero) {
+    if divisor.parse::<Quantity>().ok().is_none_or(|q| q.is_zero()) {
         return;
     }
     let cpu = name.ends_with(".cpu");

@@ -29,7 +29,6 @@ mod pod_update;
 mod podspec;
 mod probe;
 mod qos;
-pub mod quantity;
 mod read;
 mod replicaset;
 mod resources;

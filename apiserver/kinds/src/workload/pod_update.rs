@@ -3,11 +3,11 @@
 //! Fed by `pod` (the main resource) and by the `ephemeralcontainers` and `resize` subresources. Must not change anything.
 
 use super::pod_notes::{self, MIRROR};
-use super::quantity::compare;
 use super::read::{Faults, Read, same};
 use super::{godump, pod, qos, syntax, toleration, unidiff};
 use crate::field::FieldError;
 use serde_json::{Map, Value};
+use skiff_schema::Quantity;
 use std::cmp::Ordering;
 
 const UPDATABLE: &str = "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)";
@@ -245,7 +245,7 @@ fn resized(out: &mut Faults, after: &Value, before: &Value, path: &str) {
     let restarts = policy.is_some_and(|p| p.text("restartPolicy") == "RestartContainer");
     let limit = |r: &Value| r.at("limits").map(|l| l.text("memory").to_owned()).unwrap_or_default();
     let (now, was) = (limit(now), limit(was));
-    if !restarts && !now.is_empty() && !was.is_empty() && compare(&now, &was) == Ordering::Less {
+    if !restarts && !now.is_empty() && !was.is_empty() && Quantity::compare(&now, &was) == Ordering::Less {
         let detail = "memory limits cannot be decreased unless resizePolicy is RestartContainer";
         out.push(FieldError::forbidden(format!("{path}.limits[memory]"), detail));
     }

@@ -2,9 +2,9 @@
 //!
 //! Fed by `pod` (and by whoever shows a pod). Must not change anything.
 
-use super::quantity::{Quantity, compare};
 use super::read::Read;
 use serde_json::Value;
+use skiff_schema::Quantity;
 use std::cmp::Ordering;
 
 const COUNTED: [&str; 2] = ["cpu", "memory"];
@@ -12,7 +12,7 @@ const COUNTED: [&str; 2] = ["cpu", "memory"];
 /// A positive amount of `name` on one side of some resources.
 fn amount<'a>(resources: &'a Value, side: &str, name: &str) -> Option<&'a str> {
     let text = resources.at(side)?.get(name)?.as_str()?;
-    Quantity::parse(text).is_some_and(|q| !q.is_zero() && !q.is_negative()).then_some(text)
+    text.parse::<Quantity>().is_ok_and(|q| !q.is_zero() && !q.is_negative()).then_some(text)
 }
 
 /// `Guaranteed`, `Burstable` or `BestEffort`.
@@ -39,7 +39,7 @@ pub fn qos(pod: &Value) -> &'static str {
             let limit = amount(resources, "limits", name);
             // A missing request equals its limit, as the defaults will say.
             let request = amount(resources, "requests", name).or(limit);
-            matches!((request, limit), (Some(r), Some(l)) if compare(r, l) == Ordering::Equal)
+            matches!((request, limit), (Some(r), Some(l)) if Quantity::compare(r, l) == Ordering::Equal)
         })
     });
     if tight { "Guaranteed" } else { "Burstable" }

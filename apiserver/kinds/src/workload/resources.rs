@@ -2,11 +2,11 @@
 //!
 //! Fed by the container and pod checks and by the defaults. Must not know what a node has to offer.
 
-use super::quantity::{Quantity, compare};
 use super::read::{Faults, NEGATIVE, Read, each};
 use super::syntax;
 use crate::field::FieldError;
 use serde_json::{Map, Value};
+use skiff_schema::Quantity;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
@@ -84,7 +84,7 @@ fn check_name(out: &mut Faults, name: &str, path: &str, level: Level) {
 }
 
 fn check_amount(out: &mut Faults, name: &str, amount: &str, path: &str) {
-    let Some(value) = Quantity::parse(amount) else { return };
+    let Some(value) = amount.parse::<Quantity>().ok() else { return };
     if value.is_negative() {
         out.push(FieldError::invalid(path, amount, NEGATIVE));
     }
@@ -92,7 +92,7 @@ fn check_amount(out: &mut Faults, name: &str, amount: &str, path: &str) {
         out.push(FieldError::invalid(path, amount, "must be an integer"));
     }
     if let Some(size) = name.strip_prefix("hugepages-") {
-        let divisible = Quantity::parse(size).is_some_and(|step| value.is_multiple_of(step) && !value.is_negative());
+        let divisible = size.parse::<Quantity>().is_ok_and(|step| value.is_multiple_of(step) && !value.is_negative());
         if !divisible {
             out.push(FieldError::invalid(path, amount, format!("{amount} is not positive integer multiple of {name}")));
         }
@@ -108,7 +108,7 @@ fn check_agreement(out: &mut Faults, name: &str, asked: &str, limits: &Map<Strin
         }
         return;
     };
-    let order = compare(asked, limit);
+    let order = Quantity::compare(asked, limit);
     if order != Ordering::Equal && !may_overcommit(name) {
         out.push(FieldError::invalid(field, asked, format!("must be equal to {name} limit of {limit}")));
     } else if order == Ordering::Greater {
@@ -181,7 +181,7 @@ pub(crate) fn check_pod(out: &mut Faults, spec: &Value, path: &str) {
     check(out, Some(resources), path, Level::Pod, &[]);
     for (name, asked) in total_requests(spec) {
         let Some(given) = resources.at("requests").map(|r| r.text(&name)).filter(|g| !g.is_empty()) else { continue };
-        if compare(&asked, given) == Ordering::Greater {
+        if Quantity::compare(&asked, given) == Ordering::Greater {
             let detail = format!("must be greater than or equal to aggregate container requests of {asked}");
             out.push(FieldError::invalid(format!("{path}.requests[{name}]"), given, detail));
         }
@@ -190,7 +190,7 @@ pub(crate) fn check_pod(out: &mut Faults, spec: &Value, path: &str) {
     for (i, container) in spec.list("containers").iter().enumerate() {
         for (name, limit) in container.at("resources").map(|r| r.pairs("limits")).unwrap_or_default() {
             let (limit, whole) = (limit.as_str().unwrap_or(""), limits.text(name));
-            if !whole.is_empty() && compare(limit, whole) == Ordering::Greater {
+            if !whole.is_empty() && Quantity::compare(limit, whole) == Ordering::Greater {
                 let detail = format!("must be less than or equal to pod limits of {whole}");
                 out.push(FieldError::invalid(format!("{path}.containers[{i}][{name}].limits"), limit, detail));
             }
@@ -212,7 +212,7 @@ pub(crate) fn total_requests(spec: &Value) -> BTreeMap<String, String> {
         for (name, amount) in container.at("resources").map(|r| r.pairs("requests")).unwrap_or_default() {
             let amount = amount.as_str().unwrap_or("0");
             let held = totals.entry(name.to_owned()).or_insert_with(|| "0".to_owned());
-            if compare(amount, held) == Ordering::Greater {
+            if Quantity::compare(amount, held) == Ordering::Greater {
                 amount.clone_into(held);
             }
         }
@@ -224,9 +224,7 @@ fn sum(parts: &[&str]) -> String {
     if let [one] = parts {
         return (*one).to_owned();
     }
-    let total = parts.iter().filter_map(|p| Quantity::parse(p)).fold(Quantity::default(), Quantity::plus);
-    let binary = parts.iter().all(|p| p.ends_with('i'));
-    total.spell(binary)
+    parts.iter().filter_map(|p| p.parse::<Quantity>().ok()).fold(Quantity::ZERO, Quantity::plus).to_string()
 }
 
 #[cfg(test)]

@@ -6,11 +6,11 @@ use super::disk;
 use super::env::{self, Place};
 use super::meta;
 use super::mount::{local_path, no_backsteps};
-use super::quantity::Quantity;
 use super::read::{Faults, Read, choice, each, needs};
 use super::syntax;
 use crate::field::FieldError;
 use serde_json::Value;
+use skiff_schema::Quantity;
 
 /// Kinds of sources in the order in which upstream looks at them: the first one found is the volume's.
 const KINDS: [&str; 30] = [
@@ -86,7 +86,7 @@ fn source(out: &mut Faults, volume: &Value, path: &str, pod_name: &str, is_pod: 
         found = true;
         match kind {
             "emptyDir" => {
-                if Quantity::parse(body.text("sizeLimit")).is_some_and(Quantity::is_negative) {
+                if body.text("sizeLimit").parse::<Quantity>().is_ok_and(|q| q.is_negative()) {
                     let detail = "SizeLimit field must be a valid resource quantity";
                     out.push(FieldError::forbidden(format!("{field}.sizeLimit"), detail));
                 }
@@ -354,7 +354,7 @@ pub(crate) fn claim_spec(out: &mut Faults, spec: &Value, path: &str) {
     match spec.pointer("/resources/requests/storage").and_then(Value::as_str) {
         None => out.push(FieldError::required(field, "")),
         Some(size) => {
-            if Quantity::parse(size).is_some_and(|q| q.is_negative() || q.is_zero()) {
+            if size.parse::<Quantity>().is_ok_and(|q| q.is_negative() || q.is_zero()) {
                 out.push(FieldError::invalid(field, size, super::read::NOT_POSITIVE));
             }
         }
