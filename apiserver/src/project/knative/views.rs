@@ -82,7 +82,7 @@ fn source<'a>(core: &'a Core, resource: ResourceId, key: &str) -> Option<Source<
         // A name that was shortened with a hash does not lead back.
         ids::DEPLOYMENTS => revision(key.strip_suffix(DEPLOYMENT)?),
         ids::REPLICA_SETS => of_replica_set(core, key),
-        ids::ENDPOINTS => revision(key.strip_suffix(PRIVATE)?),
+        ids::ENDPOINTS => revision(key).or_else(|| revision(key.strip_suffix(PRIVATE)?)),
         ids::ENDPOINT_SLICES => {
             let Source::Revision(document) = revision(key.rsplit_once('-')?.0.strip_suffix(PRIVATE)?)? else { return None };
             slice_number(document, key, slice_count(core, document)).map(|_| Source::Revision(document))
@@ -167,10 +167,9 @@ fn slice_number(document: &Document, key: &str, count: u32) -> Option<u32> {
 #[must_use]
 pub(super) fn keys_of(core: &Core, resource: ResourceId, key: &str, document: &Document) -> Vec<String> {
     match resource {
-        ids::SERVICES => vec![key.to_owned(), format!("{key}{PRIVATE}")],
+        ids::SERVICES | ids::ENDPOINTS => vec![key.to_owned(), format!("{key}{PRIVATE}")],
         ids::DEPLOYMENTS => vec![format!("{key}{DEPLOYMENT}")],
         ids::REPLICA_SETS => vec![replica_set_key(key, document)],
-        ids::ENDPOINTS => vec![format!("{key}{PRIVATE}")],
         ids::ENDPOINT_SLICES => (0..slice_count(core, document)).map(|n| slice_key(key, document, n)).collect(),
         IMAGES => doc::items(&unpack(&document.body), "/spec/containers")
             .map(|container| format!("{key}{CACHE}{}", doc::text(container, "/name")))
@@ -294,7 +293,8 @@ fn of_revision(sight: &Sight<'_>, resource: ResourceId, key: &str, document: &Do
     })
 }
 
-/// Endpoints or a slice of a Revision's private Service. Their port is the one that its Pods listen on: there is no sidecar.
+/// Endpoints of a Revision's Services, or a slice of its private one. Their port is the one that its Pods listen on: there is no
+/// sidecar.
 fn endpoints_of(sight: &Sight<'_>, resource: ResourceId, key: &str, document: &Document) -> Option<Bytes> {
     let revision = unpack(&document.body);
     let settings = ScaleSettings::of(&revision, &sight.config).ok()?;
@@ -303,13 +303,22 @@ fn endpoints_of(sight: &Sight<'_>, resource: ResourceId, key: &str, document: &D
     service["spec"]["ports"] =
         json!([{"name": if h2c { "http2" } else { "http" }, "port": 80, "protocol": "TCP", "targetPort": port}]);
     let uid = private_uid(document, doc::name(&revision));
-    let key_of_service = format!("{}/{}{PRIVATE}", doc::namespace(&revision), doc::name(&revision));
-    let subject = Subject { key: &key_of_service, object: &service, uid, revisions: &[document.serial] };
-    Some(match resource {
-        ids::ENDPOINTS => endpoints::endpoints(sight.core, &subject).into(),
+    let private = format!("{}/{}{PRIVATE}", doc::namespace(&revision), doc::name(&revision));
+    let subject = Subject { key: &private, object: &service, uid, revisions: &[document.serial] };
+    if resource == ids::ENDPOINT_SLICES {
         // One that has just gone is past the count.
-        _ => endpoints::slice(sight.core, &subject, slice_number(document, key, SLICES_MAX)?).into(),
-    })
+        return Some(endpoints::slice(sight.core, &subject, slice_number(document, key, SLICES_MAX)?).into());
+    }
+    let made = endpoints::endpoints(sight.core, &subject);
+    if key == private {
+        return Some(made.into());
+    }
+    // Those of the public Service are a copy that the ServerlessService owns.
+    let mut copy = unpack(&made);
+    let mut meta = status::public_service(&revision, &settings, "None", &uids(document))["metadata"].take();
+    meta["uid"] = uids(document)("v1/Endpoints", doc::name(&revision)).into();
+    copy["metadata"] = meta;
+    Some(pack(&copy, true).into())
 }
 
 fn of_route(sight: &Sight<'_>, resource: ResourceId, document: &Document, tag: Option<&str>) -> Value {
