@@ -86,18 +86,7 @@ pub fn go_type(value: &Value) -> &'static str {
     }
 }
 
-/// What Go's decoder calls a JSON value in `cannot unmarshal … into`.
-#[must_use]
-pub fn json_kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    }
-}
+pub use skiff_schema::json_kind;
 
 /// JSON text as Go's encoder writes it: keys sorted, `<`, `>`, `&` and the two line separators escaped.
 #[must_use]

@@ -14,6 +14,7 @@ pub mod quantity;
 pub mod select;
 pub mod time;
 
+pub use check::json_kind;
 pub use facts::{BuiltIn, built_in};
 pub use gvk::Gvk;
 pub use model::{Empty, Field, Form, GoField, ListType, Node, NodeId, Scalar, Schema};

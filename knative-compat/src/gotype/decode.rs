@@ -4,6 +4,7 @@
 use super::model::{Field, Schema, Struct, Ty};
 use crate::kind::Kind;
 use serde_json::{Map, Value};
+use skiff_schema::json_kind;
 use skiff_schema::quantity::{Quantity, QuantityError};
 
 /// Removes what the CRD's schema does not declare and adds the schema's own defaults; returns the paths of what was removed.
@@ -88,22 +89,11 @@ fn value_error(ty: &Ty, value: &Value, holder: &str, path: &str) -> Option<Strin
         (Ty::Quantity, _) => Some(QuantityError::Form.to_string()),
         (Ty::IntOrStr, Value::String(_)) => None,
         (Ty::IntOrStr, Value::Number(n)) if n.as_i64().is_some_and(|v| i32::try_from(v).is_ok()) => None,
-        (Ty::IntOrStr, other) => Some(format!("json: cannot unmarshal {} into Go value of type int32", word(other))),
+        (Ty::IntOrStr, other) => Some(format!("json: cannot unmarshal {} into Go value of type int32", json_kind(other))),
         (Ty::Map(inner), Value::Object(map)) => map.values().find_map(|v| value_error(inner, v, holder, path)),
         (Ty::List(inner), Value::Array(list)) => list.iter().find_map(|v| value_error(inner, v, holder, path)),
         (Ty::Obj(inner), Value::Object(_)) => struct_error(inner, value, path),
-        (_, other) => wrong(word(other)),
-    }
-}
-
-const fn word(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
+        (_, other) => wrong(json_kind(other)),
     }
 }
 

@@ -3,7 +3,7 @@
 //! Fed by `workload::strategy`. Must not know ReplicaSets or rollouts in progress.
 
 use super::pod::set_generation;
-use super::read::{Faults, Read, fill, immutable, nonnegative, object_in, same, unsupported};
+use super::read::{Faults, Read, fill, immutable, nonnegative, object_in, replicas_fit, same, unsupported};
 use super::{defaults, rollout, template};
 use crate::field::FieldError;
 use crate::strategy::{Strategy, reset_status};
@@ -118,18 +118,7 @@ pub(crate) fn validate_status(new: &Value, old: &Value) -> Vec<FieldError> {
     ] {
         nonnegative(&mut out, status, "status", key);
     }
-    let total = status.number("replicas");
-    for key in ["updatedReplicas", "readyReplicas", "availableReplicas"] {
-        let count = status.number(key);
-        if count > total {
-            let detail = "cannot be greater than status.replicas";
-            out.push(FieldError::invalid(format!("status.{key}"), count, detail));
-        }
-    }
-    let (available, ready) = (status.number("availableReplicas"), status.number("readyReplicas"));
-    if available > ready {
-        out.push(FieldError::invalid("status.availableReplicas", available, "cannot be greater than readyReplicas"));
-    }
+    replicas_fit(&mut out, status, &["updatedReplicas", "readyReplicas", "availableReplicas"]);
     super::not_fewer_collisions(&mut out, new, old);
     out
 }

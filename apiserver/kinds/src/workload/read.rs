@@ -137,6 +137,21 @@ pub(crate) fn nonnegative(out: &mut Faults, parent: &Value, path: &str, key: &st
     }
 }
 
+/// `Invalid` for counters of a status that exceed all replicas, and for more available replicas than ready ones.
+pub(crate) fn replicas_fit(out: &mut Faults, status: &Value, counters: &[&str]) {
+    let total = status.number("replicas");
+    for key in counters {
+        let count = status.number(key);
+        if count > total {
+            out.push(FieldError::invalid(format!("status.{key}"), count, "cannot be greater than status.replicas"));
+        }
+    }
+    let (available, ready) = (status.number("availableReplicas"), status.number("readyReplicas"));
+    if available > ready {
+        out.push(FieldError::invalid("status.availableReplicas", available, "cannot be greater than readyReplicas"));
+    }
+}
+
 /// `Invalid … field is immutable` when the two differ.
 pub(crate) fn immutable(out: &mut Faults, new: Option<&Value>, old: Option<&Value>, field: &str) {
     let (new, old) = (new.unwrap_or(&Value::Null), old.unwrap_or(&Value::Null));

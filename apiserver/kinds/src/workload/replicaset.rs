@@ -2,7 +2,7 @@
 //!
 //! Fed by `workload::strategy`. Must not know Deployments.
 
-use super::read::{Faults, Read, fill, immutable, nonnegative};
+use super::read::{Faults, Read, fill, immutable, nonnegative, replicas_fit};
 use super::{defaults, template};
 use crate::field::FieldError;
 use crate::strategy::{Strategy, reset_status};
@@ -99,17 +99,6 @@ pub(crate) fn validate_status(new: &Value, _old: &Value) -> Vec<FieldError> {
     for key in ["replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "observedGeneration"] {
         nonnegative(&mut out, status, "status", key);
     }
-    let total = status.number("replicas");
-    for key in ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"] {
-        let count = status.number(key);
-        if count > total {
-            let detail = "cannot be greater than status.replicas";
-            out.push(FieldError::invalid(format!("status.{key}"), count, detail));
-        }
-    }
-    let (available, ready) = (status.number("availableReplicas"), status.number("readyReplicas"));
-    if available > ready {
-        out.push(FieldError::invalid("status.availableReplicas", available, "cannot be greater than readyReplicas"));
-    }
+    replicas_fit(&mut out, status, &["fullyLabeledReplicas", "readyReplicas", "availableReplicas"]);
     out
 }

@@ -4,7 +4,7 @@
 
 use serde_json::{Number, Value};
 
-use super::place::{Place, word};
+use super::place::{Place, json_kind};
 use super::{Stop, Walk};
 use crate::model::Scalar;
 use crate::quantity::Quantity;
@@ -26,7 +26,7 @@ impl Walk<'_> {
             (Scalar::Quantity, _) => return quantity(value),
             (Scalar::IntOrString, _) => return self.int_or_string(value, place),
             (Scalar::Time | Scalar::MicroTime | Scalar::Duration, _) => return self.time(scalar, value, place),
-            (_, wrong) => self.mismatch(word(wrong), place),
+            (_, wrong) => self.mismatch(json_kind(wrong), place),
         }
         Ok(())
     }
@@ -42,12 +42,12 @@ impl Walk<'_> {
             Value::String(_) => Ok(()),
             Value::Number(number) if number.as_i64().is_some_and(|n| i32::try_from(n).is_ok()) => Ok(()),
             Value::Number(number) => Err(self.inner(&format!("number {number}"), "int32", place)),
-            wrong => Err(self.inner(word(wrong), "int32", place)),
+            wrong => Err(self.inner(json_kind(wrong), "int32", place)),
         }
     }
 
     fn time(&mut self, scalar: Scalar, value: &mut Value, place: &Place<'_>) -> Result<(), Stop> {
-        let Value::String(text) = &*value else { return Err(self.inner(word(value), "string", place)) };
+        let Value::String(text) = &*value else { return Err(self.inner(json_kind(value), "string", place)) };
         let written = match scalar {
             Scalar::Time if text.is_empty() => {
                 *value = Value::Null;

@@ -17,6 +17,7 @@ use crate::model::{Empty, Field, Form, NodeId, Scalar, Schema};
 use place::{Place, Step};
 
 pub use complete::complete;
+pub use place::json_kind;
 pub use prune::prune_custom;
 pub use strict::{duplicate_fields, strict_problems};
 
@@ -132,7 +133,7 @@ impl<'s> Walk<'s> {
                 Ok(())
             }
             (_, value) => {
-                self.mismatch(place::word(value), place);
+                self.mismatch(place::json_kind(value), place);
                 Ok(())
             }
         }

@@ -148,8 +148,9 @@ fn scalar_type(scalar: Scalar) -> &'static str {
     }
 }
 
-/// What Go calls a JSON value.
-pub(super) fn word(value: &Value) -> &'static str {
+/// What Go's decoder calls a JSON value in `cannot unmarshal … into`.
+#[must_use]
+pub fn json_kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "bool",

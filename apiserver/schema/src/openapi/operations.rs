@@ -2,6 +2,7 @@
 
 use super::{ResourceDoc, SubresourceDoc};
 use crate::gvk::Gvk;
+use serde_json::{Map, Value};
 
 /// A query or path parameter.
 #[derive(Clone, Copy)]
@@ -108,8 +109,27 @@ fn camel(text: &str, first: bool) -> String {
     out
 }
 
+/// The `paths` of a document: each operation and each parameter in the words of its version of OpenAPI.
+pub(super) fn render<'a>(
+    resources: &'a [ResourceDoc<'a>],
+    parameter: impl Fn(&Parameter, &str) -> Value,
+    mut operation: impl FnMut(&Operation, &'a ResourceDoc<'a>) -> Value,
+) -> Map<String, Value> {
+    let mut out = Map::new();
+    for doc in resources {
+        for path in paths(doc) {
+            let mut item: Map<String, Value> =
+                path.operations.iter().map(|found| (found.method.to_owned(), operation(found, doc))).collect();
+            let shared: Vec<Value> = path.parameters.iter().map(|p| parameter(p, &path.path)).collect();
+            item.insert("parameters".to_owned(), shared.into());
+            out.insert(path.path, Value::Object(item));
+        }
+    }
+    out
+}
+
 /// All paths of a resource.
-pub(super) fn paths(doc: &ResourceDoc<'_>) -> Vec<Path> {
+fn paths(doc: &ResourceDoc<'_>) -> Vec<Path> {
     let base = doc.base();
     let scope = if doc.namespaced { "/namespaces/{namespace}" } else { "" };
     let mut shared = vec![PRETTY];

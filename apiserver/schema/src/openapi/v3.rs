@@ -10,18 +10,7 @@ use super::{Describe, ResourceDoc};
 #[must_use]
 pub fn v3_document<'a>(release: &str, resources: &'a [ResourceDoc<'a>], describe: Option<Describe<'a>>) -> Value {
     let mut components = Components::new(Dialect::V3, describe);
-    let mut paths = Map::new();
-    for doc in resources {
-        for path in operations::paths(doc) {
-            let mut item = Map::new();
-            for operation in &path.operations {
-                item.insert(operation.method.to_owned(), render(operation, doc, &mut components));
-            }
-            let shared: Vec<Value> = path.parameters.iter().map(|p| parameter(p, &path.path)).collect();
-            item.insert("parameters".to_owned(), shared.into());
-            paths.insert(path.path, Value::Object(item));
-        }
-    }
+    let paths = operations::render(resources, parameter, |operation, doc| render(operation, doc, &mut components));
     json!({
         "openapi": "3.0.0",
         "info": {"title": "Kubernetes", "version": release},
