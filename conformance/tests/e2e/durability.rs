@@ -35,7 +35,7 @@ async fn stream(session: Session, client: usize, stop: Arc<AtomicBool>) -> BTree
 }
 
 /// Kills the API server's process under its supervisor and waits for the next one to serve.
-async fn kill_and_wait(server: &Server) -> Result<()> {
+pub async fn kill_and_wait(server: &Server) -> Result<()> {
     let killed = server.role("apiserver")?;
     killed.signal(Signal::SIGKILL);
     let session = server.session()?;

@@ -10,5 +10,6 @@ mod exchanges;
 mod kn;
 mod kube_client;
 mod kubectl;
+mod suites;
 mod transcript;
 mod words;
