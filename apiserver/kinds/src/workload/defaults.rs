@@ -11,6 +11,8 @@ const CONTAINERS: [&str; 3] = ["initContainers", "containers", "ephemeralContain
 
 /// Fills in a `PodTemplateSpec`.
 pub fn template(template: &mut Value) {
+    // In Go the spec is always there.
+    object_in(template, "spec");
     if let Some(spec) = template.get_mut("spec") {
         pod_spec(spec);
     }
@@ -49,6 +51,7 @@ pub fn pod_spec(spec: &mut Value) {
 
 /// Fills in what only a `Pod` gets: requests from limits, service links, host ports.
 pub fn pod(pod: &mut Value) {
+    object_in(pod, "spec");
     let Some(spec) = pod.get_mut("spec").filter(|s| s.is_object()) else { return };
     pod_spec(spec);
     let on_host = spec.flag("hostNetwork");
