@@ -3,7 +3,7 @@
 use crate::clock;
 use crate::project::knative::{Story, Tale};
 use crate::project::name;
-use crate::registry::ids;
+use crate::registry::{Kind, ids};
 use crate::store::Core;
 use crate::verbs::house::House;
 use crate::verbs::write::put;
@@ -12,6 +12,7 @@ use skiff_engine::Said;
 use skiff_engine::command::Transaction;
 use skiff_engine::record::{Expect, Write};
 use skiff_engine::wire::{ContainerReport, ContainerState, SandboxKey, SandboxReport, SandboxState};
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc;
@@ -27,8 +28,9 @@ static NAMED: AtomicU64 = AtomicU64::new(0);
 
 /// One Event to be.
 struct Happened {
-    kind: &'static str,
-    api_version: &'static str,
+    kind: Cow<'static, str>,
+    api_version: Cow<'static, str>,
+    /// Empty if it lives in none.
     namespace: String,
     name: String,
     uid: u128,
@@ -81,8 +83,8 @@ fn of_story(story: Story) -> Option<Happened> {
         Tale::NotOwner(child) => ("InternalError", format!("service: {name:?} does not own {child}: {name:?}")),
     };
     Some(Happened {
-        kind,
-        api_version,
+        kind: kind.into(),
+        api_version: api_version.into(),
         namespace: namespace.to_owned(),
         name: name.to_owned(),
         uid: story.uid,
@@ -107,7 +109,7 @@ fn of_said(core: &Core, said: &Said) -> Option<Happened> {
         }
         Said::NoRoom(key) => {
             let event = of_pod(core, *key)?;
-            let nodes = core.world.nodes.len();
+            let nodes = core.world.nodes.iter().filter(|n| !n.dropped).count();
             let message = format!("0/{nodes} nodes are available: no node has room for the pod.");
             Some(Happened { reason: "FailedScheduling", message, warning: true, component: "default-scheduler", ..event })
         }
@@ -124,8 +126,8 @@ fn of_said(core: &Core, said: &Said) -> Option<Happened> {
             let (namespace, deployment) = key.split_once('/')?;
             let way = if to > from { "up" } else { "down" };
             Some(Happened {
-                kind: "Deployment",
-                api_version: "apps/v1",
+                kind: "Deployment".into(),
+                api_version: "apps/v1".into(),
                 namespace: namespace.into(),
                 name: deployment.into(),
                 uid: document.uid,
@@ -147,8 +149,8 @@ fn of_pod(core: &Core, key: SandboxKey) -> Option<Happened> {
     let (name, uid) =
         if own { (template.prefix.clone(), template.owner_uid) } else { (template.pod_name(key.seq), template.pod_uid(key.seq)) };
     Some(Happened {
-        kind: "Pod",
-        api_version: "v1",
+        kind: "Pod".into(),
+        api_version: "v1".into(),
         namespace: template.namespace.clone(),
         name,
         uid,
@@ -169,8 +171,8 @@ fn of_owner(core: &Core, key: SandboxKey, reason: &'static str, text: &str) -> O
         return None;
     }
     Some(Happened {
-        kind: "ReplicaSet",
-        api_version: "apps/v1",
+        kind: "ReplicaSet".into(),
+        api_version: "apps/v1".into(),
         namespace: template.namespace.clone(),
         name: template.prefix.clone(),
         uid: template.owner_uid,
@@ -193,8 +195,8 @@ pub fn of_cold(house: &House, key: SandboxKey, stages_us: &[(String, u32)]) {
         let stages: Vec<String> = stages_us.iter().map(|(stage, us)| format!("{stage} {:.1} ms", f64::from(*us) / 1e3)).collect();
         let message = format!("Cold request served: {}", stages.join(", "));
         Some(Happened {
-            kind: "Revision",
-            api_version: "serving.knative.dev/v1",
+            kind: "Revision".into(),
+            api_version: "serving.knative.dev/v1".into(),
             name,
             uid,
             reason: "ColdStart",
@@ -205,6 +207,32 @@ pub fn of_cold(house: &House, key: SandboxKey, stages_us: &[(String, u32)]) {
     };
     let happened = of(&house.store.read());
     record(house, happened.into_iter().collect());
+}
+
+/// An object was made that nobody acts on: it says so where whoever made it looks.
+pub fn of_idle(house: &House, kind: &Kind, object: &Value) {
+    if kind.resource.acted_on {
+        return;
+    }
+    let text = |field: &str| object.pointer(field).and_then(Value::as_str).unwrap_or_default();
+    let name = kind.kind();
+    record(
+        house,
+        vec![Happened {
+            kind: name.to_owned().into(),
+            api_version: kind.resource.api_version().into(),
+            namespace: text("/metadata/namespace").to_owned(),
+            name: text("/metadata/name").to_owned(),
+            uid: name::uid_of(text("/metadata/uid")),
+            field_path: None,
+            reason: "NotSupported",
+            message: format!("Skiff keeps this {name} as a document; no controller acts on it."),
+            warning: true,
+            component: "skiff",
+            host: String::new(),
+            once: false,
+        }],
+    );
 }
 
 /// What nodes reported of containers.
@@ -285,7 +313,7 @@ fn write(house: &House, event: Happened, now_ms: u64) -> Write {
         name::digest(&[event.uid.to_be_bytes().as_slice(), event.reason.as_bytes(), event.message.as_bytes()])
     };
     let event_name = format!("{}.{number:016x}", event.name);
-    let namespace = if event.namespace.is_empty() { "default".to_owned() } else { event.namespace };
+    let namespace = if event.namespace.is_empty() { "default" } else { event.namespace.as_str() };
     let key = format!("{namespace}/{event_name}");
     let now = clock::rfc3339(now_ms / 1000);
     let before = house.store.read().world.documents.get(ids::EVENTS, &key).map(|d| crate::store::body::unpack(&d.body));
@@ -295,8 +323,13 @@ fn write(house: &House, event: Happened, now_ms: u64) -> Write {
         .as_ref()
         .and_then(|b| b.pointer("/metadata/uid").cloned())
         .unwrap_or_else(|| name::uid_text(name::new_uid()).into());
-    let mut involved = json!({"kind": event.kind, "namespace": namespace, "name": event.name, "uid": name::uid_text(event.uid),
-        "apiVersion": event.api_version});
+    let mut involved = json!({"kind": event.kind});
+    if !event.namespace.is_empty() {
+        involved["namespace"] = namespace.into();
+    }
+    involved["name"] = event.name.into();
+    involved["uid"] = name::uid_text(event.uid).into();
+    involved["apiVersion"] = event.api_version.into();
     if let Some(path) = event.field_path {
         involved["fieldPath"] = path.into();
     }

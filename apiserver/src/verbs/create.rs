@@ -6,6 +6,7 @@ use super::intake;
 use super::reply::{self, Reply, Shown};
 use super::write::{self, Origin};
 use crate::clock;
+use crate::observe::events;
 use crate::project::name;
 use crate::project::read::status_from_records;
 use crate::registry::ids;
@@ -108,6 +109,9 @@ pub async fn insert(house: &House, ask: &Ask, mut object: Value, dry: bool, orig
     for _ in 0..NAMES_MAX {
         match write::commit_new(house, ask, &object, dry).await? {
             Some(version) => {
+                if !dry && origin != Origin::House {
+                    events::of_idle(house, kind, &object);
+                }
                 let keep = !status_from_records(kind.id) || kind.id == ids::NODES;
                 return Ok(Shown { version, body: pack(&object, keep).into() });
             }

@@ -28,8 +28,8 @@ pub(super) fn core() -> Vec<Resource> {
             .sub_kind("proxy", Verbs::PROXY, "NodeProxyOptions")
             .status()
             .hash("XwShjMxG9Fs="),
-        row("PersistentVolumeClaim", "persistentvolumeclaims").short(&["pvc"]).status().hash("QWTyNDq0dC4="),
-        row("PersistentVolume", "persistentvolumes").cluster().short(&["pv"]).status().hash("HN/zwEC+JgM="),
+        row("PersistentVolumeClaim", "persistentvolumeclaims").short(&["pvc"]).status().idle().hash("QWTyNDq0dC4="),
+        row("PersistentVolume", "persistentvolumes").cluster().short(&["pv"]).status().idle().hash("HN/zwEC+JgM="),
         pods(),
         row("PodTemplate", "podtemplates").hash("LIXB2x4IFpk="),
         row("ReplicationController", "replicationcontrollers")
@@ -38,7 +38,7 @@ pub(super) fn core() -> Vec<Resource> {
             .scale()
             .status()
             .hash("Jond2If31h0="),
-        row("ResourceQuota", "resourcequotas").short(&["quota"]).status().hash("8uhSgffRX6w="),
+        row("ResourceQuota", "resourcequotas").short(&["quota"]).status().idle().hash("8uhSgffRX6w="),
         row("Secret", "secrets").hash("S6u1pOWzb84="),
         row("ServiceAccount", "serviceaccounts")
             .short(&["sa"])

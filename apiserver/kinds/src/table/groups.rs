@@ -18,10 +18,11 @@ pub(super) fn workloads() -> Vec<Resource> {
             .short(&["hpa"])
             .categories(&["all"])
             .status()
+            .idle()
     };
     vec![
         row("apps", "v1", "ControllerRevision", "controllerrevisions").hash("85nkx63pcBU="),
-        row("apps", "v1", "DaemonSet", "daemonsets").short(&["ds"]).categories(&["all"]).status().hash("dd7pWHUlMKQ="),
+        row("apps", "v1", "DaemonSet", "daemonsets").short(&["ds"]).categories(&["all"]).status().idle().hash("dd7pWHUlMKQ="),
         row("apps", "v1", "Deployment", "deployments").short(&["deploy"]).categories(&["all"]).scale().status().hash("8aSe+NMegvE="),
         row("apps", "v1", "ReplicaSet", "replicasets")
             .short(&["rs"])
@@ -30,15 +31,15 @@ pub(super) fn workloads() -> Vec<Resource> {
             .scale()
             .status()
             .hash("P1RzHs8/mWQ="),
-        row("apps", "v1", "StatefulSet", "statefulsets").short(&["sts"]).categories(&["all"]).scale().status().hash("H+vl74LkKdo="),
+        row("apps", "v1", "StatefulSet", "statefulsets").short(&["sts"]).categories(&["all"]).scale().status().idle().hash("H+vl74LkKdo="),
         hpa("v2").hash("qwQve8ut294="),
         hpa("v1")
             .secondary()
             .converts("stored as v2: targetCPUUtilizationPercentage is the one Resource metric `cpu`; other metrics and the behaviour travel in annotations")
             .hash("qwQve8ut294="),
-        row("batch", "v1", "CronJob", "cronjobs").short(&["cj"]).categories(&["all"]).status().hash("sd5LIXh4Fjs="),
-        row("batch", "v1", "Job", "jobs").categories(&["all"]).status().hash("mudhfqk/qZY="),
-        row("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets").short(&["pdb"]).status().hash("EVWiDmWqyJw="),
+        row("batch", "v1", "CronJob", "cronjobs").short(&["cj"]).categories(&["all"]).status().idle().hash("sd5LIXh4Fjs="),
+        row("batch", "v1", "Job", "jobs").categories(&["all"]).status().idle().hash("mudhfqk/qZY="),
+        row("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets").short(&["pdb"]).status().idle().hash("EVWiDmWqyJw="),
     ]
 }
 
@@ -92,9 +93,9 @@ pub(super) fn infrastructure() -> Vec<Resource> {
         row("metrics.k8s.io", "v1beta1", "NodeMetrics", "nodes").cluster().verbs(Verbs::READ).stored(Storage::Synthesised),
         row("metrics.k8s.io", "v1beta1", "PodMetrics", "pods").verbs(Verbs::READ).stored(Storage::Synthesised),
         row("networking.k8s.io", "v1", "IngressClass", "ingressclasses").cluster().hash("l/iqIbDgFyQ="),
-        row("networking.k8s.io", "v1", "Ingress", "ingresses").short(&["ing"]).status().hash("39NQlfNR+bo="),
+        row("networking.k8s.io", "v1", "Ingress", "ingresses").short(&["ing"]).status().idle().hash("39NQlfNR+bo="),
         row("networking.k8s.io", "v1", "IPAddress", "ipaddresses").cluster().short(&["ip"]).hash("3f/plJFChNE="),
-        row("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies").short(&["netpol"]).hash("YpfwF18m1G8="),
+        row("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies").short(&["netpol"]).idle().hash("YpfwF18m1G8="),
         row("networking.k8s.io", "v1", "ServiceCIDR", "servicecidrs").cluster().status().hash("gNLvruQhW2g="),
         row("node.k8s.io", "v1", "RuntimeClass", "runtimeclasses").cluster().hash("WQTu1GL3T2Q="),
         row("scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses").cluster().short(&["pc"]).hash("1QwjyaZjj3Y="),
@@ -102,7 +103,7 @@ pub(super) fn infrastructure() -> Vec<Resource> {
         row("storage.k8s.io", "v1", "CSINode", "csinodes").cluster().hash("Pe62DkZtjuo="),
         row("storage.k8s.io", "v1", "CSIStorageCapacity", "csistoragecapacities").hash("xeVl+2Ly1kE="),
         row("storage.k8s.io", "v1", "StorageClass", "storageclasses").cluster().short(&["sc"]).hash("K+m6uJwbjGY="),
-        row("storage.k8s.io", "v1", "VolumeAttachment", "volumeattachments").cluster().status().hash("tJx/ezt6UDU="),
+        row("storage.k8s.io", "v1", "VolumeAttachment", "volumeattachments").cluster().status().idle().hash("tJx/ezt6UDU="),
         row("storage.k8s.io", "v1", "VolumeAttributesClass", "volumeattributesclasses").cluster().short(&["vac"]).hash("tIjydgKBC5w="),
     ]
 }

@@ -84,6 +84,9 @@ pub struct Resource {
     /// Upstream serves it from a CustomResourceDefinition: discovery spells verbs and response kinds differently, strategic
     /// merge is refused, unknown field selectors get another text.
     pub custom: bool,
+    /// Somebody acts on it: a controller, admission, or nobody is meant to. Where nobody does who should, its objects are documents
+    /// only, and an Event says so.
+    pub acted_on: bool,
     /// How this version relates to the stored shape, where one kind has several.
     pub conversion: Option<Text>,
 }
@@ -109,6 +112,7 @@ impl Resource {
             storage: Storage::Durable,
             preferred: true,
             custom: false,
+            acted_on: true,
             conversion: None,
         }
     }
@@ -225,6 +229,13 @@ impl Resource {
     #[must_use]
     pub fn scale(self) -> Resource {
         self.sub_foreign("scale", Verbs::EDIT, "autoscaling", "v1", "Scale")
+    }
+
+    /// Says that its objects are documents only: upstream has a controller for it, and Skiff has none.
+    #[must_use]
+    pub fn idle(mut self) -> Resource {
+        self.acted_on = false;
+        self
     }
 
     /// Says how an additional version relates to the stored one.
