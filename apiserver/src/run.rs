@@ -62,6 +62,7 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()> + Send + 'st
     tasks.spawn(tick(house.clone()));
     tasks.spawn(verbs::knative::follow(house.clone()));
     resume_namespaces(&house);
+    verbs::collect::resume(&house);
     tasks.spawn(listen::run(house.clone(), listener, certificates.acceptor()?));
     tracing::info!(address = %settings.api_address, "serving");
     tokio::select! {
@@ -79,12 +80,12 @@ async fn open(settings: &Settings) -> Result<(Arc<House>, store::Queue, Log, Out
     let (store, queue) = Store::new(registry.clone(), rand::random());
     let log = Log::open(&dir.join("log"), Arc::new(Applier(store.clone()))).await?;
     let (agents, outlets) = Agents::new();
+    let ca_pem = std::fs::read_to_string(dir.join("ca.crt")).with_context(|| dir.join("ca.crt").display().to_string())?;
+    store.read().first_pod_part.get_or_init(|| crate::agents::first_pod_part(&ca_pem));
     store.read().index.knative.set_domain(&settings.domain);
     store.begin(clock::now_ms(), if log.is_new() { 0 } else { SETTLE_MS });
-    let ca_pem = std::fs::read_to_string(dir.join("ca.crt")).with_context(|| dir.join("ca.crt").display().to_string())?;
     let token =
         std::fs::read_to_string(dir.join("admin.token")).with_context(|| dir.join("admin.token").display().to_string())?;
-    store.read().first_pod_part.get_or_init(|| crate::agents::first_pod_part(&ca_pem));
     let house = Arc::new(House {
         store: store.clone(),
         registry,
@@ -176,7 +177,7 @@ async fn finish_pod(house: &Arc<House>, key: &str) {
     let mut transaction = Transaction {
         writes: vec![Write { resource: ids::PODS, key: key.into(), expect: Expect::Version(document.version), put: None }],
     };
-    verbs::delete::dependents(&house.store.read(), document.uid, false, &mut transaction);
+    verbs::dependents::dependents(&house.store.read(), document.uid, false, &mut transaction);
     if house.store.commit(transaction).await.is_err() {
         tracing::warn!(key, "a Pod's end was not written; the next start finds it");
     }

@@ -150,20 +150,36 @@ pub(super) fn service_rule(core: &Core, key: &str) -> Option<ServiceRule> {
     Some(ServiceRule { cluster_ip: address.into(), ports: ports.collect() })
 }
 
-/// The Node object of a node that joins, made if it is new.
+/// The Node object of a node that joins, made if it is new, with its number and its pods' network kept.
 pub(super) async fn ensure_node(house: &House, facts: &NodeFacts) -> Outcome<()> {
-    if house.store.read().world.documents.get(ids::NODES, &facts.name).is_some() {
-        return Ok(());
+    let Some(number) = house.store.turn(|world, turn| world.node_number(&facts.name, turn.now_ms)) else { return Ok(()) };
+    let (mut writes, found, range) = {
+        let core = house.store.read();
+        let range = format!("{}/{}", crate::project::pod::ipv4(core.pod_network(number)), super::POD_PREFIX);
+        (core.note_node_number(&facts.name, number), core.world.documents.get(ids::NODES, &facts.name).cloned(), range)
+    };
+    match found {
+        None => {
+            let node = json!({"metadata": {"name": facts.name, "uid": name::uid_text(name::new_uid()),
+                    "creationTimestamp": clock::now_rfc3339(),
+                    "labels": {"kubernetes.io/hostname": facts.name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64",
+                        "beta.kubernetes.io/os": "linux", "beta.kubernetes.io/arch": "amd64"}},
+                "spec": {"podCIDR": range, "podCIDRs": [range]}});
+            writes.push(crate::verbs::companion::write_new(ids::NODES, &node));
+        }
+        Some(document) => {
+            let mut node = unpack(&document.body);
+            if node.pointer("/spec/podCIDR").is_none() {
+                // Made by hand before its node came.
+                node["spec"]["podCIDR"] = range.clone().into();
+                node["spec"]["podCIDRs"] = json!([range]);
+                let expect = skiff_engine::record::Expect::Version(document.version);
+                writes.push(skiff_engine::record::Write { expect, ..crate::verbs::companion::write_new(ids::NODES, &node) });
+            }
+        }
     }
-    let number = house.store.turn(|world, turn| world.node_number(&facts.name, turn.now_ms)).unwrap_or(0);
-    let range = format!("{}/{}", crate::project::pod::ipv4(house.store.read().pod_network(number)), super::POD_PREFIX);
-    let node = json!({"metadata": {"name": facts.name, "uid": name::uid_text(name::new_uid()), "creationTimestamp": clock::now_rfc3339(),
-            "labels": {"kubernetes.io/hostname": facts.name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64",
-                "beta.kubernetes.io/os": "linux", "beta.kubernetes.io/arch": "amd64"}},
-        "spec": {"podCIDR": range, "podCIDRs": [range]}});
-    let Some(kind) = house.registry.kinds().of_id(ids::NODES).cloned() else { return Ok(()) };
-    let write = crate::verbs::companion::write_new(ids::NODES, &node);
-    crate::verbs::write::commit(house, &kind, skiff_engine::command::Transaction { writes: vec![write] }).await.map(drop)
+    let Some(kind) = house.registry.kinds().of_id(ids::NODES).cloned().filter(|_| !writes.is_empty()) else { return Ok(()) };
+    crate::verbs::write::commit(house, &kind, skiff_engine::command::Transaction { writes }).await.map(drop)
 }
 
 /// The node's heart-beat as clients know it: its Lease, memory only.

@@ -1,6 +1,7 @@
 //! Records to objects: what clients see. Reads only; nothing here can change anything.
 
 pub mod endpoints;
+pub mod kept;
 pub mod knative;
 pub mod name;
 pub mod node;

@@ -3,7 +3,7 @@
 //! Works on a shared reference to the tables; listing copies references only, bodies are rendered one by one afterwards.
 
 use super::pod::{self, Host};
-use super::{endpoints, knative, node, workload};
+use super::{endpoints, kept, knative, node, workload};
 use crate::registry::{Kind, ids};
 use crate::store::{Core, View, body};
 use bytes::Bytes;
@@ -253,6 +253,8 @@ impl Core {
                             notes["deployment.kubernetes.io/desired-replicas"] = wanted.to_string().into();
                             notes["deployment.kubernetes.io/max-replicas"] = most.to_string().into();
                         }
+                        let mut status = status;
+                        kept::add(&object["status"], &mut status);
                         object["status"] = status;
                         body::pack(&object, true).into()
                     }
@@ -263,6 +265,15 @@ impl Core {
                 _ => whole(),
             },
             _ => knative::render(self, resource, key, document),
+        }
+    }
+
+    /// A stored object as it is without its owner: what the owner's records decide is in it, as it was decided last.
+    #[must_use]
+    pub fn standing_alone(&self, resource: ResourceId, key: &str, document: &Arc<Document>) -> Value {
+        match resource {
+            ids::REPLICA_SETS => body::unpack(&self.render_document(resource, key, document)),
+            _ => body::unpack(&document.body),
         }
     }
 
@@ -330,8 +341,15 @@ fn view_version(view: &View) -> Option<u64> {
     }
 }
 
-/// The body with a status appended.
+/// The body with a status appended, and in that what clients wrote and records know nothing of.
 pub(super) fn with_status(body: &[u8], status: &Value) -> Bytes {
+    if kept::may_be_in(body) {
+        let mut object = body::unpack(body);
+        let mut status = status.clone();
+        kept::add(&object["status"], &mut status);
+        object["status"] = status;
+        return body::pack(&object, true).into();
+    }
     let mut out = Vec::with_capacity(body.len() + 512);
     out.extend_from_slice(body.strip_suffix(b"}").unwrap_or(body));
     out.extend_from_slice(b",\"status\":");

@@ -6,6 +6,7 @@ use super::Core;
 use super::body::unpack;
 use crate::project::template::{Owner, Template};
 use crate::registry::ids;
+use crate::verbs::dependents::is_foreground;
 use serde_json::Value;
 use skiff_engine::command::{PutFunction, PutRevision};
 use skiff_engine::policy::rollout::{IntOrPercent, resolve};
@@ -20,6 +21,7 @@ pub const HASH_LABEL: &str = "pod-template-hash";
 impl Core {
     /// All documents, at the start: owners before what they own.
     pub(super) fn flatten_all(&mut self, turn: &mut Turn) {
+        self.restore_node_numbers(turn.now_ms);
         for resource in [
             ids::NODES,
             ids::SERVICES,
@@ -32,7 +34,7 @@ impl Core {
             let mut all: Vec<(Box<str>, Arc<Document>)> =
                 self.world.documents.table(resource).iter().map(|(k, d)| (k.clone(), d.clone())).collect();
             if resource == ids::NODES {
-                // Numbers were given in the order of pod ranges, and running sandboxes have addresses of theirs.
+                // One whose number was never noted gets it in the order of pod ranges.
                 all.sort_by_key(|(_, document)| pod_range(&document.body));
             }
             for (key, document) in all {
@@ -70,6 +72,13 @@ impl Core {
             self.drop_records(turn, resource, key, old);
         }
         let Some(document) = after else { return };
+        if matches!(resource, ids::REPLICA_SETS | ids::REPLICATION_CONTROLLERS | ids::REVISIONS)
+            && is_foreground(&unpack(&document.body))
+        {
+            // It waits for its Pods to go, and is the last one to know of them.
+            self.drop_records(turn, resource, key, document);
+            return;
+        }
         match resource {
             ids::DEPLOYMENTS => self.flatten_deployment(turn, key, before, document),
             ids::REPLICA_SETS | ids::REPLICATION_CONTROLLERS => self.flatten_replica_set(turn, resource, key, document),
@@ -157,6 +166,10 @@ impl Core {
             shape.min_ready_s = object.pointer("/spec/minReadySeconds").and_then(Value::as_u64).unwrap_or(0) as u32;
             self.put_template(turn, function, shape, template);
         }
+        if parent.is_some() {
+            // It may have been its own until a Deployment took it.
+            self.world.drop_function(turn, document.serial);
+        }
     }
 
     fn put_template(&mut self, turn: &mut Turn, function: u32, mut shape: Shape, template: Template) {
@@ -223,7 +236,7 @@ impl Core {
 
     fn flatten_revision(&mut self, turn: &mut Turn, key: &str, document: &Document) {
         let object = unpack(&document.body);
-        let Some(plan) = crate::project::knative::scale_plan(self, document, &object) else { return };
+        let Some(plan) = crate::project::knative::scale_plan(self, key, document, &object) else { return };
         let put = PutFunction { serial: document.serial, plan, current: document.serial };
         self.world.put_function(turn, put);
         let (namespace, name) = key.split_once('/').unwrap_or(("", key));
@@ -231,6 +244,9 @@ impl Core {
         let shape = shape_of(&template.pod, true);
         self.index.set_parents(document.serial, crate::project::knative::parents(&object, namespace));
         self.put_template(turn, document.serial, shape, template);
+        if crate::project::knative::begins_anew(self, document.serial) {
+            self.world.begin_anew(document.serial);
+        }
     }
 }
 

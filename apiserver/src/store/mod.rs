@@ -8,6 +8,7 @@ pub mod body;
 mod core;
 mod flatten;
 mod index;
+mod notes;
 mod propose;
 mod selecting;
 mod snapshot;

@@ -7,10 +7,12 @@ use crate::clock;
 use crate::project::name;
 use crate::registry::{Kind, ids};
 use crate::status::Outcome;
+use crate::store::Core;
 use crate::store::body::unpack;
 use serde_json::{Map, Value, json};
 use skiff_engine::command::Transaction;
 use skiff_engine::record::{Expect, ResourceId, Write};
+use skiff_schema::select::LabelSelector;
 
 /// Deployment's annotation with the number of its newest ReplicaSet.
 const REVISION: &str = "deployment.kubernetes.io/revision";
@@ -66,10 +68,20 @@ fn deployment(house: &House, old: Option<&Value>, new: &Value, transaction: &mut
     let core = house.store.read();
     let uid = name::uid_of(new.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default());
     let owned = core.world.documents.owned_by(uid).iter().filter(|(resource, _)| *resource == ids::REPLICA_SETS);
-    let sets: Vec<(String, Value)> = owned
+    let mut sets: Vec<(String, Value)> = owned
         .filter_map(|(resource, key)| Some((key.to_string(), unpack(&core.world.documents.get(*resource, key)?.body))))
         .collect();
+    let orphans = if old.is_none() { orphans(&core, &key, new) } else { Vec::new() };
     drop(core);
+    for (key, set) in &orphans {
+        transaction.writes.push(Write {
+            resource: ids::REPLICA_SETS,
+            key: key.clone(),
+            expect: Expect::Any,
+            put: Some(put(ids::REPLICA_SETS, set)),
+        });
+    }
+    sets.extend(orphans);
     let number = |set: &Value| {
         let text = set.pointer("/metadata/annotations").and_then(|a| a.get(REVISION)).and_then(Value::as_str);
         text.and_then(|t| t.parse::<u64>().ok()).unwrap_or(0)
@@ -86,6 +98,7 @@ fn deployment(house: &House, old: Option<&Value>, new: &Value, transaction: &mut
     }
     let set = replica_set(new, found.map(|(_, set)| set), &set_key, &hash, revision);
     if found.is_none_or(|(_, before)| *before != set) {
+        transaction.writes.retain(|w| w.resource != ids::REPLICA_SETS || w.key != set_key);
         transaction.writes.push(Write {
             resource: ids::REPLICA_SETS,
             key: set_key.clone(),
@@ -105,6 +118,28 @@ fn deployment(house: &House, old: Option<&Value>, new: &Value, transaction: &mut
             main.put = Some(put(ids::DEPLOYMENTS, &numbered));
         }
     }
+}
+
+/// ReplicaSets that a Deployment of this name left behind and a new one takes up, with their Pods: nobody's, and selected.
+fn orphans(core: &Core, key: &str, deployment: &Value) -> Vec<(String, Value)> {
+    let prefix = format!("{key}-");
+    let Ok(selector) = LabelSelector::from_object(deployment.pointer("/spec/selector")) else { return Vec::new() };
+    let from = (std::ops::Bound::Included(prefix.as_str()), std::ops::Bound::Unbounded);
+    let near = core.world.documents.table(ids::REPLICA_SETS).range::<str, _>(from).take_while(|(k, _)| k.starts_with(&prefix));
+    near.filter(|(_, document)| document.owners.is_empty())
+        .map(|(key, document)| (key.to_string(), unpack(&document.body)))
+        .filter(|(_, set)| !crate::store::is_deleting(set) && selector.matches_labels(set.pointer("/metadata/labels")))
+        .map(|(key, mut set)| {
+            set["metadata"]["ownerReferences"] = json!([controller(deployment)]);
+            (key, set)
+        })
+        .collect()
+}
+
+fn controller(deployment: &Value) -> Value {
+    let meta = &deployment["metadata"];
+    json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": meta["name"], "uid": meta["uid"],
+        "controller": true, "blockOwnerDeletion": true})
 }
 
 /// Nothing that a ReplicaSet is made from has changed; a change of replicas alone is none (its counts are made from records).
@@ -134,7 +169,6 @@ fn annotate(object: &mut Value, key: &str, value: &str) {
 
 /// The ReplicaSet of a Deployment's template: made, or brought up to date.
 fn replica_set(deployment: &Value, before: Option<&Value>, key: &str, hash: &str, revision: u64) -> Value {
-    let text = |field: &str| deployment.pointer(field).and_then(Value::as_str).unwrap_or_default();
     let (namespace, set_name) = key.split_once('/').unwrap_or(("", key));
     let mut set = before.cloned().unwrap_or_else(|| {
         let mut template = deployment.pointer("/spec/template").cloned().unwrap_or_default();
@@ -144,8 +178,7 @@ fn replica_set(deployment: &Value, before: Option<&Value>, key: &str, hash: &str
         let mut meta = meta(namespace, set_name);
         meta["generation"] = 1.into();
         meta["labels"] = template["metadata"]["labels"].clone();
-        meta["ownerReferences"] = json!([{"apiVersion": "apps/v1", "kind": "Deployment", "name": text("/metadata/name"),
-            "uid": text("/metadata/uid"), "controller": true, "blockOwnerDeletion": true}]);
+        meta["ownerReferences"] = json!([controller(deployment)]);
         json!({"metadata": meta, "spec": {"selector": selector, "template": template}})
     });
     let mut annotations = deployment.pointer("/metadata/annotations").and_then(Value::as_object).cloned().unwrap_or_default();

@@ -1,9 +1,11 @@
 //! DELETE of one object and of a collection: preconditions, grace, finalizers, and what becomes of dependents.
 //!
-//! Dependents go in the same transaction as their owner (background and foreground alike), so there is no collector to wait for;
-//! what has finalizers is marked and stays. A namespace is emptied by `namespace.rs`.
+//! Dependents go, or are released, in the same transaction as their owner, so there is no collector to wait for; what has
+//! finalizers is marked and stays. Only a foreground deletion goes on in the background (`collect.rs`), and a namespace is
+//! emptied by `namespace.rs`.
 
 use super::ask::Ask;
+use super::dependents::{FOREGROUND, ORPHAN, dependents, finalizers, is_collectors, set_collectors};
 use super::house::House;
 use super::reply::{self, ListMeta, Reply, Shown};
 use super::select::Selection;
@@ -12,19 +14,44 @@ use super::write;
 use crate::clock;
 use crate::registry::{Kind, ids};
 use crate::status::{About, Outcome, Refusal};
-use crate::store::body::{pack, unpack};
-use crate::store::{Core, is_deleting};
+use crate::store::body::pack;
+use crate::store::is_deleting;
 use serde_json::{Value, json};
 use skiff_engine::command::Transaction;
-use skiff_engine::record::{Expect, Put, Write};
+use skiff_engine::record::{Expect, Write};
 use skiff_kinds::FieldError;
 use std::sync::Arc;
 
 /// What becomes of dependents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Dependents {
-    Delete,
+enum Policy {
+    /// They go.
+    Background,
+    /// They go, and their owner after them.
+    Foreground,
+    /// They stay, without this owner.
     Orphan,
+}
+
+impl Policy {
+    /// What a deletion without a word about it means: what is asked for by the object's own finalizers.
+    fn of(object: &Value) -> Policy {
+        let has = |finalizer| finalizers(object).any(|f| f == finalizer);
+        match (has(ORPHAN), has(FOREGROUND)) {
+            (true, _) => Policy::Orphan,
+            (_, true) => Policy::Foreground,
+            _ => Policy::Background,
+        }
+    }
+
+    /// The finalizer with which a stock server's collector holds the object until its dependents are seen to.
+    fn finalizer(self) -> Option<&'static str> {
+        match self {
+            Policy::Background => None,
+            Policy::Foreground => Some(FOREGROUND),
+            Policy::Orphan => Some(ORPHAN),
+        }
+    }
 }
 
 /// Options of a deletion, from body and query.
@@ -33,9 +60,7 @@ struct Options {
     grace_s: Option<i64>,
     uid: Option<String>,
     version: Option<String>,
-    dependents: Dependents,
-    /// The finalizer with which a stock server's collector would hold the object until its dependents are seen to.
-    held_by: Option<&'static str>,
+    policy: Option<Policy>,
 }
 
 impl Options {
@@ -57,15 +82,19 @@ impl Options {
         }
         let policy = text("/propagationPolicy").or_else(|| query("propagationPolicy"));
         let orphan = sent.get("orphanDependents").and_then(Value::as_bool).or(ask.query.flag_opt("orphanDependents")?);
-        let dependents = match policy.as_deref() {
-            Some("Orphan") => Dependents::Orphan,
-            Some("Background" | "Foreground") => Dependents::Delete,
+        if let (Some(policy), Some(_)) = (&policy, orphan) {
+            let text = "orphanDependents and deletionPropagation cannot be both set";
+            errors.push(FieldError::invalid("propagationPolicy", policy.as_str(), text));
+        }
+        let policy = match policy.as_deref() {
+            Some("Orphan") => Some(Policy::Orphan),
+            Some("Background") => Some(Policy::Background),
+            Some("Foreground") => Some(Policy::Foreground),
             Some(other) => {
                 errors.push(FieldError::not_supported("propagationPolicy", other, &["Background", "Foreground", "Orphan"]));
-                Dependents::Delete
+                None
             }
-            None if orphan == Some(true) => Dependents::Orphan,
-            None => Dependents::Delete,
+            None => orphan.map(|orphan| if orphan { Policy::Orphan } else { Policy::Background }),
         };
         if !errors.is_empty() {
             return Err(Refusal::invalid("meta.k8s.io", "DeleteOptions", "", &errors));
@@ -76,11 +105,7 @@ impl Options {
             grace_s,
             uid: text("/preconditions/uid"),
             version: text("/preconditions/resourceVersion"),
-            dependents,
-            held_by: match policy.as_deref() {
-                Some("Foreground") => Some("foregroundDeletion"),
-                _ => (dependents == Dependents::Orphan).then_some("orphan"),
-            },
+            policy,
         })
     }
 }
@@ -96,7 +121,8 @@ pub async fn delete(house: &Arc<House>, ask: &Ask, body: &[u8]) -> Outcome<Reply
         check_preconditions(ask, &options, &found)?;
         check_protected(ask)?;
         if let Some((gone, shown)) = remove(house, ask, &options, &found).await? {
-            return answer(ask, &found, gone, &shown, options.held_by);
+            let policy = options.policy.unwrap_or_else(|| Policy::of(&found.value));
+            return answer(ask, &found, gone, &shown, policy.finalizer());
         }
     }
     Err(Refusal::modified(&ask.about()))
@@ -144,43 +170,74 @@ async fn remove(house: &Arc<House>, ask: &Ask, options: &Options, found: &Live) 
     if kind.id == ids::CRDS {
         return crate::custom::removal::delete(house, ask, found, stored, options.dry).await;
     }
+    let policy = options.policy.unwrap_or_else(|| Policy::of(&found.value));
     let grace_s = grace_of(house, kind, &found.value, options.grace_s);
-    let has_finalizers = finalizers(&found.value) > 0;
-    if grace_s == 0 && !has_finalizers {
-        if options.dry {
-            return Ok(Some((true, found.shown.clone())));
-        }
-        let mut transaction = Transaction {
-            writes: vec![Write { resource: kind.id, key: ask.address.key(), expect: Expect::Version(stored), put: None }],
-        };
-        let orphan = options.dependents == Dependents::Orphan;
-        dependents(&house.store.read(), uid_of(&found.value), orphan, &mut transaction);
-        super::knative::leave(house, ask, &found.value);
-        let done = write::commit(house, kind, transaction).await?;
-        return Ok(done.map(|versions| {
-            let version = versions.first().copied().unwrap_or(found.shown.version);
-            (true, marked(kind, found, 0, version))
-        }));
+    let (has_derived, waits) = {
+        let core = house.store.read();
+        (
+            core.has_derived(kind.id, &ask.address.key()),
+            policy == Policy::Foreground && core.has_dependents(kind.id, &ask.address.key()),
+        )
+    };
+    if policy == Policy::Orphan && has_derived {
+        // Its Pods are no documents that could be without an owner.
+        return Err(Refusal::unsupported(format!(
+            "propagationPolicy Orphan of {} {:?} while it has pods",
+            kind.resource.plural, ask.address.name
+        )));
     }
-    if is_deleting(&found.value) {
-        let shorter =
-            found.value.pointer("/metadata/deletionGracePeriodSeconds").and_then(Value::as_i64).is_some_and(|g| g > grace_s);
-        if !shorter {
-            return Ok(Some((false, found.shown.clone())));
-        }
+    let others = finalizers(&found.value).any(|f| !is_collectors(f));
+    if grace_s == 0 && !others && !waits {
+        return take_away(house, ask, options, policy, found, stored).await;
     }
-    let new = mark(&found.value, grace_s);
+    let mut new = found.value.clone();
+    let shorter =
+        found.value.pointer("/metadata/deletionGracePeriodSeconds").and_then(Value::as_i64).is_some_and(|g| g > grace_s);
+    if !is_deleting(&found.value) || shorter {
+        new = mark(&found.value, grace_s);
+    }
+    set_collectors(&mut new, policy.finalizer().filter(|_| waits));
+    if new == found.value {
+        return Ok(Some((false, found.shown.clone())));
+    }
     if options.dry {
         return Ok(Some((false, Shown { version: found.shown.version, body: pack(&new, true).into() })));
     }
-    let version = write::commit_change(house, kind, &found.value, &new, stored).await?;
+    let mut released = Transaction::default();
+    if policy == Policy::Orphan {
+        dependents(&house.store.read(), uid_of(&found.value), true, &mut released);
+    }
+    let version = write::commit_change_with(house, kind, &found.value, &new, stored, released).await?;
+    if version.is_some() && waits {
+        super::collect::begin(house, kind.id, &ask.address.key());
+    }
     Ok(version.map(|version| (false, Shown { version, body: pack(&new, true).into() })))
 }
 
-/// Finalizers that somebody waits for; Knative's own are only shown.
-fn finalizers(object: &Value) -> usize {
-    let list = object.pointer("/metadata/finalizers").and_then(Value::as_array).into_iter().flatten();
-    list.filter(|f| !f.as_str().is_some_and(crate::project::knative::is_shown_finalizer)).count()
+/// Removes the object, and what it owns or its hold on that, at once.
+async fn take_away(
+    house: &Arc<House>,
+    ask: &Ask,
+    options: &Options,
+    policy: Policy,
+    found: &Live,
+    stored: u64,
+) -> Outcome<Option<(bool, Shown)>> {
+    let kind = &ask.kind;
+    if options.dry {
+        return Ok(Some((true, found.shown.clone())));
+    }
+    let main = Write { resource: kind.id, key: ask.address.key(), expect: Expect::Version(stored), put: None };
+    let mut transaction = Transaction { writes: vec![main] };
+    dependents(&house.store.read(), uid_of(&found.value), policy == Policy::Orphan, &mut transaction);
+    // What is released must stand by itself before its owner's records go.
+    transaction.writes.rotate_left(1);
+    super::knative::leave(house, ask, &found.value);
+    let done = write::commit(house, kind, transaction).await?;
+    Ok(done.map(|versions| {
+        let version = versions.last().copied().unwrap_or(found.shown.version);
+        (true, marked(kind, found, 0, version))
+    }))
 }
 
 /// Grace of a deletion in seconds; only Pods that run somewhere have one.
@@ -260,59 +317,12 @@ fn answer(ask: &Ask, found: &Live, gone: bool, shown: &Shown, held_by: Option<&s
     Ok(reply::success(200, Some(details)))
 }
 
-/// Adds the deletion (or release) of everything that an identity owns, however deep.
-pub fn dependents(core: &Core, owner: u128, orphan: bool, transaction: &mut Transaction) {
-    let mut owners = vec![owner];
-    while let Some(owner) = owners.pop() {
-        for (resource, key) in core.world.documents.owned_by(owner) {
-            if transaction.writes.iter().any(|w| w.resource == *resource && w.key == **key) {
-                continue;
-            }
-            let Some(document) = core.world.documents.get(*resource, key) else { continue };
-            let others = document.owners.iter().any(|o| *o != owner && core.index.of_uid(*o).is_some());
-            let mut object = unpack(&document.body);
-            let write = |put| Write { resource: *resource, key: key.to_string(), expect: Expect::Any, put };
-            if orphan || others {
-                release(&mut object, owner);
-                let owners = document.owners.iter().copied().filter(|o| *o != owner).collect();
-                let put = Put { uid: document.uid, owners, body: pack(&object, true).into() };
-                transaction.writes.push(write(Some(put)));
-                continue;
-            }
-            let has_finalizers = finalizers(&object) > 0;
-            let graceful = *resource == ids::PODS && core.own_sandbox_placed(document.uid);
-            if has_finalizers || graceful {
-                if !is_deleting(&object) {
-                    let own = object.pointer("/spec/terminationGracePeriodSeconds").and_then(Value::as_i64).unwrap_or(0);
-                    let new = mark(&object, if graceful { own } else { 0 });
-                    let put = Put { uid: document.uid, owners: document.owners.clone(), body: pack(&new, true).into() };
-                    transaction.writes.push(write(Some(put)));
-                }
-                continue;
-            }
-            transaction.writes.push(write(None));
-            owners.push(document.uid);
-        }
-    }
-}
-
-fn release(object: &mut Value, owner: u128) {
-    let uid = crate::project::name::uid_text(owner);
-    let Some(meta) = object.get_mut("metadata").and_then(Value::as_object_mut) else { return };
-    if let Some(list) = meta.get_mut("ownerReferences").and_then(Value::as_array_mut) {
-        list.retain(|reference| reference.get("uid").and_then(Value::as_str) != Some(&uid));
-        if list.is_empty() {
-            meta.shift_remove("ownerReferences");
-        }
-    }
-}
-
 /// An update that takes the last finalizer off an object under deletion is its end. `None` if it is not that.
 ///
 /// # Errors
 /// 503 while stopping.
 pub async fn finish_if_final(house: &House, ask: &Ask, old: &Value, new: &Value, stored: u64) -> Outcome<Option<u64>> {
-    let (left, had) = (finalizers(new), finalizers(old));
+    let (left, had) = (finalizers(new).count(), finalizers(old).count());
     let namespace = ask.kind.id == ids::NAMESPACES;
     if !is_deleting(new) || left > 0 || had == 0 || namespace || house.store.read().own_sandbox_placed(uid_of(new)) {
         return Ok(None);

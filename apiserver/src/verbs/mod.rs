@@ -2,9 +2,11 @@
 
 pub mod access;
 pub mod ask;
+pub mod collect;
 pub mod companion;
 pub mod create;
 pub mod delete;
+pub mod dependents;
 pub mod derived;
 pub mod house;
 pub mod intake;

@@ -3,6 +3,7 @@
 use super::ask::Ask;
 use super::house::House;
 use crate::admit;
+use crate::project::kept::kept;
 use crate::project::name;
 use crate::project::read::status_from_records;
 use crate::registry::{Kind, ids};
@@ -122,8 +123,16 @@ pub fn put(resource: ResourceId, object: &Value) -> Put {
     Put {
         uid: name::uid_of(object.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default()),
         owners: owners.map(|o| name::uid_of(o.get("uid").and_then(Value::as_str).unwrap_or_default())).collect(),
-        body: pack(object, keeps_status(resource)).into(),
+        body: body_of(resource, object).into(),
     }
+}
+
+/// The bytes of an object as they are stored. Of a status that records make, only what they know nothing of.
+fn body_of(resource: ResourceId, object: &Value) -> Vec<u8> {
+    let Some(status) = kept(resource, object) else { return pack(object, keeps_status(resource)) };
+    let mut object = object.clone();
+    object["status"] = status;
+    pack(&object, true)
 }
 
 /// Commits a new object with its companions. `None` if the name is taken. Returns the version, 0 for a dry run.
@@ -151,9 +160,25 @@ pub async fn commit_new(house: &House, ask: &Ask, object: &Value, dry: bool) -> 
 /// # Errors
 /// As [`commit_new`].
 pub async fn commit_change(house: &House, kind: &Kind, old: &Value, new: &Value, stored: u64) -> Outcome<Option<u64>> {
+    commit_change_with(house, kind, old, new, stored, Transaction::default()).await
+}
+
+/// The same, together with other writes.
+///
+/// # Errors
+/// As [`commit_new`].
+pub async fn commit_change_with(
+    house: &House,
+    kind: &Kind,
+    old: &Value,
+    new: &Value,
+    stored: u64,
+    others: Transaction,
+) -> Outcome<Option<u64>> {
     let put = put(kind.id, &kind.stored(new));
     let main = Write { resource: kind.id, key: key_of(kind, new), expect: Expect::Version(stored), put: Some(put) };
     let mut transaction = Transaction { writes: vec![main] };
+    transaction.writes.extend(others.writes);
     super::companion::add(house, kind, Some(old), new, &mut transaction)?;
     Ok(commit(house, kind, transaction).await?.map(|versions| versions.first().copied().unwrap_or(0)))
 }

@@ -6,7 +6,7 @@ use crate::event::Order;
 use crate::record::{GENERATION_LAST, NODES_MAX, Node, Overlay, Phase, Row, Sandbox};
 use crate::wire::{NodeFacts, SandboxReport, SandboxState};
 use crate::world::{Turn, World};
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{string::String, sync::Arc, vec::Vec};
 
 /// Grace of sandboxes that nobody wants any more, when what was granted is not known.
 const GRACE_S: u32 = 30;
@@ -47,6 +47,27 @@ impl World {
             None => self.nodes.push(node),
         }
         Some(number)
+    }
+
+    /// A node of an earlier run had this number: nobody else gets it, and the node itself is dropped until it is put or joins.
+    /// False if the number is another's or none.
+    pub fn keep_number(&mut self, name: &str, number: u16, now_ms: u64) -> bool {
+        if let Some(known) = self.node_names.get(name) {
+            return *known == number;
+        }
+        if number >= NODES_MAX {
+            return false;
+        }
+        for gap in self.nodes.len()..=usize::from(number) {
+            // Below NODES_MAX, which fits.
+            let mut node = Node::new(gap as u16, String::new(), now_ms);
+            node.dropped = true;
+            self.nodes.push(node);
+        }
+        let Some(node) = self.nodes.get_mut(usize::from(number)).filter(|n| n.name.is_empty()) else { return false };
+        node.name = name.into();
+        self.node_names.insert(name.into(), number);
+        true
     }
 
     /// A number never used, or that of a dropped node when there is none: its name may come back, and would get it again.

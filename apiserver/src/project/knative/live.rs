@@ -29,25 +29,29 @@ fn deadline_s(revision: &Value, config: &Config) -> u32 {
 
 /// How a Revision's sandboxes are decided; `None` if something else scales it. Notes when its start counts as failed.
 #[must_use]
-pub fn scale_plan(core: &mut Core, document: &Document, revision: &Value) -> Option<Plan> {
+pub fn scale_plan(core: &mut Core, key: &str, document: &Document, revision: &Value) -> Option<Plan> {
     let config = memory::config(core);
     let wanted = Wanted::of(revision, &config).ok()?;
     let patience_s = deadline_s(revision, &config);
+    // What started in an earlier run counts as started; what never did still has to, as long as it has time.
+    let restored = core.index.knative.is_restored(document.serial);
+    let started = restored && core.is_start_noted(key, document.uid);
     let memory = &mut core.index.knative;
-    let restored = memory.is_restored(document.serial);
     let created_s = seconds(doc::text(revision, "/metadata/creationTimestamp")).unwrap_or(0);
     let threshold = wanted.initial_threshold();
     let mark = memory.marks.entry(document.serial).or_insert(Mark {
         threshold,
         deadline_s: 0,
-        reached: restored || threshold == 0,
+        reached: started || threshold == 0,
+        inherited: started,
         failed: false,
         // Nobody needs to hear at a restart that nothing has changed.
-        told: if restored { TOLD_REACHED } else { 0 },
+        told: if started { TOLD_REACHED } else { 0 },
     });
     memory.deadlines.remove(&(mark.deadline_s, document.serial));
     mark.threshold = threshold;
     mark.deadline_s = created_s.saturating_add(patience_s);
+    let (inherited, late) = (mark.inherited, mark.deadline_s <= now_s());
     if !mark.reached {
         memory.deadlines.insert((mark.deadline_s, document.serial));
     }
@@ -55,8 +59,9 @@ pub fn scale_plan(core: &mut Core, document: &Document, revision: &Value) -> Opt
         Class::Kpa => {
             let reachable = doc::label(revision, keys::ROUTING_STATE) != Some("reserve");
             let mut settings = settings(&wanted, reachable, patience_s);
-            if restored {
-                // What was started once is not started again because the control plane was: it waits for a request.
+            if inherited || restored && late {
+                // What was started once is not started again because the control plane was: it waits for a request. Nor is
+                // what could not be started in its time.
                 settings.initial_scale = 0;
             }
             Some(Plan::Autoscaled(settings))
@@ -66,11 +71,23 @@ pub fn scale_plan(core: &mut Core, document: &Document, revision: &Value) -> Opt
     }
 }
 
+/// Whether a Revision of an earlier run still has to be started as if it were new.
+#[must_use]
+pub fn begins_anew(core: &Core, serial: u32) -> bool {
+    let waits = |mark: &Mark| !mark.reached && mark.deadline_s > now_s();
+    core.index.knative.is_restored(serial) && core.index.knative.marks.get(&serial).is_some_and(waits)
+}
+
+fn now_s() -> u32 {
+    u32::try_from(clock::now_ms() / 1000).unwrap_or(u32::MAX)
+}
+
 /// Knative's configuration changed: so may how each Revision scales.
 pub fn plan_revisions(core: &mut Core, turn: &mut Turn) {
-    let all: Vec<Arc<Document>> = core.world.documents.table(ids::REVISIONS).values().cloned().collect();
-    for document in all {
-        let Some(plan) = scale_plan(core, &document, &unpack(&document.body)) else { continue };
+    let table = core.world.documents.table(ids::REVISIONS);
+    let all: Vec<(Box<str>, Arc<Document>)> = table.iter().map(|(key, document)| (key.clone(), document.clone())).collect();
+    for (key, document) in all {
+        let Some(plan) = scale_plan(core, &key, &document, &unpack(&document.body)) else { continue };
         if core.world.functions.get(&document.serial).is_some_and(|f| f.plan != plan) {
             core.world.put_function(turn, PutFunction { serial: document.serial, plan, current: document.serial });
         }
@@ -141,8 +158,7 @@ pub fn live(core: &Core, config: &Config, document: &Document, revision: &Value)
     let mark = core.index.knative.marks.get(&document.serial);
     let record = core.world.revisions.get(&document.serial);
     live.initial_scale_reached = is_reached(mark, record);
-    let now_s = u32::try_from(clock::now_ms() / 1000).unwrap_or(u32::MAX);
-    live.deadline_exceeded = !live.initial_scale_reached && mark.is_some_and(|m| m.deadline_s <= now_s);
+    live.deadline_exceeded = !live.initial_scale_reached && mark.is_some_and(|m| m.deadline_s <= now_s());
     live.digests = Digests::Resolved(BTreeMap::new());
     let Some(record) = record else { return live };
     live.actual = record.counts.ready;
@@ -176,7 +192,7 @@ fn active(record: &Revision, threshold: u32, reached: bool) -> Option<bool> {
 
 fn failure(core: &Core, config: &Config, record: &Revision) -> Option<Failure> {
     let Some(failure) = &record.failure else {
-        let nodes = core.world.nodes.len();
+        let nodes = core.world.nodes.iter().filter(|n| !n.dropped).count();
         let message = || format!("0/{nodes} nodes are available: {NO_ROOM}");
         return is_homeless(core, record).then(|| Failure::Unschedulable { message: message() });
     };

@@ -33,6 +33,8 @@ pub(super) struct Mark {
     pub deadline_s: u32,
     /// Its start was reached once; never goes back.
     pub reached: bool,
+    /// That was in an earlier run.
+    pub inherited: bool,
     /// Its start failed, and its Configuration has told so.
     pub failed: bool,
     /// Digest of the facts that parents were last told; 0 for never.

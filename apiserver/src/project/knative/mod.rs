@@ -14,7 +14,7 @@ mod story;
 mod told;
 pub mod views;
 
-pub use live::{plan_revisions, scale_plan};
+pub use live::{begins_anew, plan_revisions, scale_plan};
 pub use memory::{Memory, config, data_of, is_config};
 pub use scene::{Depth, Picture, Seen, Sight, reference_keys};
 pub use story::{Story, Tale};

@@ -129,6 +129,9 @@ fn note_document(
         }
         ids::REVISIONS => {
             let (Some(gone), None) = (before, after) else { return };
+            if core.has_start_note(key) {
+                core.index.knative.unsettle(resource, key);
+            }
             // With its Configuration everything above goes too, and hears it for itself.
             let Some((_, configuration)) = owners(core, gone).find(|(owner, _)| *owner == ids::CONFIGURATIONS) else { return };
             core.index.knative.unsettle(ids::CONFIGURATIONS, configuration);
@@ -169,10 +172,12 @@ fn note_revision(core: &mut Core, serial: u32, now_s: u32, told: &mut Told) {
         mark.told = facts;
         mark.reached |= reached;
     }
+    let Some((resource, key)) = core.index.location(serial) else { return };
     if reached {
         core.index.knative.deadlines.remove(&(mark.deadline_s, serial));
+        // A turn of its own notes that it has started, for the next run.
+        core.index.knative.unsettle(resource, &key);
     }
-    let Some((resource, key)) = core.index.location(serial) else { return };
     let document = core.world.documents.get(resource, &key).cloned();
     let configuration = document.as_deref().and_then(|d| owners(core, d).find(|(owner, _)| *owner == ids::CONFIGURATIONS));
     let parent = configuration.map(|(_, key)| key);

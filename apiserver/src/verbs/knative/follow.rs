@@ -56,8 +56,21 @@ async fn settle(house: &House, resource: ResourceId, key: Box<str>) {
     }
 }
 
+/// A Revision has started, or one that had is gone.
+fn note_start(core: &Core, key: &str) -> Option<Transaction> {
+    let write = match core.world.documents.get(ids::REVISIONS, key) {
+        Some(document) if core.is_start_noted(key, document.uid) => return None,
+        Some(document) => Core::note_start(key, Some(document.uid)),
+        None => Core::note_start(key, None),
+    };
+    Some(Transaction { writes: vec![write] })
+}
+
 /// The writes of a turn; `None` if there is nothing to do.
 pub(super) fn plan(core: &Core, resource: ResourceId, key: &str) -> Option<Transaction> {
+    if resource == ids::REVISIONS {
+        return note_start(core, key);
+    }
     let sight = Sight::new(core);
     let (object, version) = sight.load(resource, key)?;
     if crate::store::is_deleting(&object) {
