@@ -86,8 +86,8 @@ fn show(map: &mut Map<String, Value>) {
     }
     if let Some(status) = member(map, "status") {
         let metrics = status.shift_remove("currentMetrics").and_then(|m| m.as_array().cloned()).unwrap_or_default();
-        let cpu = metrics.iter().filter(|m| is_cpu(m)).filter_map(|m| m.pointer("/resource/current/averageUtilization"));
-        if let Some(now) = cpu.last() {
+        let mut cpu = metrics.iter().filter(|m| is_cpu(m)).filter_map(|m| m.pointer("/resource/current/averageUtilization"));
+        if let Some(now) = cpu.next_back() {
             status.insert("currentCPUUtilizationPercentage".into(), now.clone());
         }
         if !metrics.is_empty() {
