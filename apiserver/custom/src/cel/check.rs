@@ -1,60 +1,25 @@
 //! Rules asked about an object: which apply, what they answer, and how a refusal is worded.
 
 use super::compile::Rule;
+use super::machine::{COST_MAX, metered, scoped};
 use super::value::convert;
 use crate::tree::Tree;
 use crate::validate::{counterpart, member, shown};
-use kube_cel::KubeCelExt as _;
 use kube_cel::cel::objects::OptionalValue;
-use kube_cel::cel::{Context, IdedExpr, ResolveResult, Value as Cel};
+use kube_cel::cel::{IdedExpr, Value as Cel};
 use serde_json::Value;
 use skiff_kinds::FieldError;
 use skiff_kinds::field::Why;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// Longest message that a `messageExpression` may give, in bytes.
 const MESSAGE_BYTES_MAX: usize = 5120;
 
-thread_local! {
-    // The functions are the same for all rules, and registering them costs more than most rules do.
-    static FUNCTIONS: Context<'static> = functions();
-}
-
-/// Types by the names that rules know them under; `type(x) == int` compares these.
-const TYPES: &[&str] = &["int", "uint", "double", "bool", "string", "bytes", "list", "map", "null_type"];
-
-fn functions() -> Context<'static> {
-    let mut context = Context::default().with_all();
-    context.add_function("type", |value: Cel| -> ResolveResult { Ok(Cel::String(Arc::new(type_name(&value).to_owned()))) });
-    for name in TYPES {
-        context.add_variable_from_value(*name, Cel::String(Arc::new((*name).to_owned())));
-    }
-    context
-}
-
-fn type_name(value: &Cel) -> &'static str {
-    match value {
-        Cel::Int(_) => "int",
-        Cel::UInt(_) => "uint",
-        Cel::Float(_) => "double",
-        Cel::Bool(_) => "bool",
-        Cel::String(_) => "string",
-        Cel::Bytes(_) => "bytes",
-        Cel::List(_) => "list",
-        Cel::Map(_) => "map",
-        Cel::Timestamp(_) => "google.protobuf.Timestamp",
-        Cel::Duration(_) => "google.protobuf.Duration",
-        Cel::Null => "null_type",
-        _ => "dyn",
-    }
-}
-
 /// Errors of all rules that an object breaks.
 #[must_use]
 pub fn check(tree: &Tree, new: &Value, old: Option<&Value>) -> Vec<FieldError> {
     let mut out = Vec::new();
-    node(tree, new, old, "", true, &mut out);
+    metered(COST_MAX, || node(tree, new, old, "", true, &mut out));
     out
 }
 
@@ -137,23 +102,6 @@ fn message(expression: &IdedExpr, new: &Cel, old: Option<&Cel>) -> Option<String
 }
 
 fn evaluate(expression: &IdedExpr, new: &Cel, old: Option<&Cel>) -> Result<Cel, String> {
-    FUNCTIONS.with(|functions| {
-        let mut scope = functions.new_inner_scope();
-        scope.add_variable_from_value("self", new.clone());
-        if let Some(old) = old {
-            scope.add_variable_from_value("oldSelf", old.clone());
-        }
-        // The interpreter is young and rules are strangers' texts: a panic in it must not take the request down.
-        match catch_unwind(AssertUnwindSafe(|| scope.resolve(expression))) {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(worded(&error.to_string())),
-            Err(_) => Err("the rule cannot be evaluated".to_owned()),
-        }
-    })
-}
-
-/// cel-go writes its errors small.
-fn worded(error: &str) -> String {
-    let mut letters = error.chars();
-    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
+    let variables = std::iter::once(("self", new.clone())).chain(old.map(|old| ("oldSelf", old.clone())));
+    scoped(variables, |scope| scope.evaluate(expression, None)).map_err(|fault| fault.to_string())
 }

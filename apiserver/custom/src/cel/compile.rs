@@ -3,12 +3,12 @@
 //! The parser is `kube-cel`'s and knows no types; what upstream's type checker says most often, undeclared names and undefined
 //! fields, is looked for here by walking the expression along the schema.
 
-use super::rewrite::rewrite;
+use super::lower::lower;
+use super::parse::{failure_at, parse};
 use super::value::unescaped;
 use crate::tree::{Tree, Type, flag, text};
 use kube_cel::cel::IdedExpr;
 use kube_cel::cel::common::ast::{EntryExpr, Expr};
-use kube_cel::cel::parser::Parser;
 use serde_json::Value;
 use skiff_kinds::field::Why;
 
@@ -51,13 +51,12 @@ impl Rule {
             return Err(Fault { field: "rule", text: String::new() });
         }
         let scope = Scope { tree, root, source: rule };
-        let expression = parse(rule).and_then(|e| scope.check(&e).map(|()| e)).map_err(|text| Fault { field: "rule", text })?;
+        let expression = scope.compile().map_err(|text| Fault { field: "rule", text })?;
         let message_expression = match text(written, "messageExpression").trim() {
             "" => None,
             source => {
                 let scope = Scope { tree, root, source };
-                let parsed = parse(source).and_then(|e| scope.check(&e).map(|()| e));
-                Some(parsed.map_err(|text| Fault { field: "messageExpression", text })?)
+                Some(scope.compile().map_err(|text| Fault { field: "messageExpression", text })?)
             }
         };
         let optional_old = flag(written, "optionalOldSelf");
@@ -84,29 +83,6 @@ impl Rule {
 /// `.a.b['c']` as the path of an error spells it.
 fn field_path(written: &str) -> String {
     written.trim().replace("['", "[").replace("']", "]")
-}
-
-/// Parses an expression. The crate is young and the text a stranger's, so a panic in it is taken for a text that it cannot read.
-fn parse(source: &str) -> Result<IdedExpr, String> {
-    let parsed = std::panic::catch_unwind(|| Parser::new().enable_optional_syntax(true).parse(source));
-    match parsed {
-        Ok(Ok(mut expression)) => {
-            rewrite(&mut expression);
-            Ok(expression)
-        }
-        Ok(Err(errors)) => {
-            let texts: Vec<String> = errors.errors.iter().map(|e| failure(source, e.pos, &e.msg)).collect();
-            Err(format!("compilation failed: {}", texts.join("\n")))
-        }
-        Err(_) => Err("compilation failed: the expression cannot be read".to_owned()),
-    }
-}
-
-/// cel-go's way to point at a fault; columns begin with 1.
-fn failure(source: &str, (line, column): (isize, isize), message: &str) -> String {
-    let shown = source.lines().nth(usize::try_from(line - 1).unwrap_or(0)).unwrap_or_default();
-    let dots = ".".repeat(usize::try_from(column - 1).unwrap_or(0));
-    format!("ERROR: <input>:{line}:{column}: {message}\n | {shown}\n | {dots}^")
 }
 
 /// What an expression may name.
@@ -154,17 +130,17 @@ const TYPE_NAMES: &[&str] = &[
 const UNEXPANDED: &[&str] = &["optMap", "optFlatMap", "transformList", "transformMap", "transformMapEntry", "sortBy"];
 
 impl<'t> Scope<'t> {
-    fn check(&self, expression: &IdedExpr) -> Result<(), String> {
-        self.walk(expression, &mut Vec::new()).map(|_| ())
+    fn compile(&self) -> Result<IdedExpr, String> {
+        let mut expression = parse(self.source)?;
+        self.walk(&expression, &mut Vec::new())?;
+        lower(&mut expression, &|_, _| false);
+        Ok(expression)
     }
 
     fn fail(&self, name: &str, message: &str) -> String {
         // The parser does not say where a name stands; its first appearance is the best guess.
         let at = self.source.find(name).unwrap_or(0);
-        let before = &self.source[..at];
-        let line = before.matches('\n').count() as isize + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() as isize + 1;
-        format!("compilation failed: {}", failure(self.source, (line, column), message))
+        format!("compilation failed: {}", failure_at(self.source, at, message))
     }
 
     fn all(&self, expressions: &[IdedExpr], bound: &mut Vec<String>) -> Result<(), String> {

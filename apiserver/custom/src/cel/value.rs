@@ -103,7 +103,8 @@ fn plain_map(map: &serde_json::Map<String, Value>) -> Cel {
 }
 
 /// A value that no schema speaks for.
-fn plain(value: &Value) -> Cel {
+#[must_use]
+pub fn plain(value: &Value) -> Cel {
     match value {
         Value::Null => Cel::Null,
         Value::Bool(set) => Cel::Bool(*set),
