@@ -21,6 +21,11 @@ pub const CONDITIONS_COST_MAX: i64 = 2_500_000;
 /// Text or list that one sum may make; the interpreter copies it often.
 const RESULT_MAX: usize = 10 * 1024 * 1024;
 
+/// Cost of one turn of a loop.
+const TURN_COST: i64 = 5;
+/// Stack of the parser and of the interpreter, which go as deep as expressions do. Only what is used of it costs memory.
+const STACK_BYTES: usize = 64 << 20;
+
 /// What an evaluation that costs too much is answered with.
 pub const OUT_OF_BUDGET: &str = "validation failed due to running out of cost budget, no further validation rules will be run";
 
@@ -64,7 +69,7 @@ fn spend_turn(number: Option<&Cel>) -> ResolveResult {
             }
             _ => 0,
         };
-        meter.spend(1 + earlier)
+        meter.spend(TURN_COST + earlier)
     })?;
     Ok(Cel::Bool(true))
 }
@@ -89,6 +94,11 @@ impl Meter {
     }
 }
 
+/// Runs what may go deep.
+pub(super) fn deep<R>(run: impl FnOnce() -> R) -> R {
+    stacker::maybe_grow(STACK_BYTES / 2, STACK_BYTES, run)
+}
+
 /// Gives evaluations a budget for as long as `run` takes; says what it returns and what is left.
 pub fn metered<R>(budget: i64, run: impl FnOnce() -> R) -> (R, i64) {
     let fresh = Meter { left: budget, turns: HashMap::new() };
@@ -109,12 +119,14 @@ pub struct Scope<'p>(Context<'p>);
 
 /// Runs `run` with variables.
 pub fn scoped<R>(variables: impl IntoIterator<Item = (&'static str, Cel)>, run: impl FnOnce(&Scope<'_>) -> R) -> R {
-    FUNCTIONS.with(|functions| {
-        let mut scope = functions.new_inner_scope();
-        for (name, value) in variables {
-            scope.add_variable_from_value(name, value);
-        }
-        run(&Scope(scope))
+    deep(|| {
+        FUNCTIONS.with(|functions| {
+            let mut scope = functions.new_inner_scope();
+            for (name, value) in variables {
+                scope.add_variable_from_value(name, value);
+            }
+            run(&Scope(scope))
+        })
     })
 }
 

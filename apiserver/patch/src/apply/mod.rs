@@ -11,6 +11,7 @@
 //! track                                       ordinary writes
 //! applying (prune, conflict, last_applied)    apply
 //! scale                                       records across /scale
+//! overlay                                     a configuration without owners
 //! ```
 
 mod applying;
@@ -24,6 +25,7 @@ pub mod fieldset;
 mod join;
 pub mod last_applied;
 pub mod ledger;
+mod overlay;
 mod prune;
 mod remove;
 pub mod reset;
@@ -39,6 +41,7 @@ pub use applying::apply;
 pub use conflict::{ApplyError, Cause, Conflicts};
 pub use fieldset::FieldSet;
 pub use ledger::validate;
+pub use overlay::overlay;
 pub use reset::Reset;
 pub use topology::{Origin, Subject};
 pub use track::{Write, settle_times, track_update};

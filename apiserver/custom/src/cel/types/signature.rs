@@ -18,7 +18,7 @@ pub(super) static SIGNATURES: LazyLock<HashMap<&'static str, Vec<Signature>>> = 
         let mut words = line.split_whitespace();
         let (Some(names), Some(args), Some(result)) = (words.next(), words.next(), words.next()) else { continue };
         let args = if args == "-" { Vec::new() } else { split(args).into_iter().map(read).collect::<Vec<_>>() };
-        for name in names.split('|') {
+        for name in names.split(';') {
             all.entry(name).or_default().push(Signature { args: args.clone(), result: read(result) });
         }
     }
@@ -72,7 +72,7 @@ fn read(text: &'static str) -> Type {
     }
 }
 
-// Name (several with `|`), arguments (`-` for none), result.
+// Name (several with `;`), arguments (`-` for none), result.
 const TABLE: &str = "
 _+_ int,int int
 _+_ uint,uint uint
@@ -83,9 +83,9 @@ _+_ list(A),list(A) list(A)
 _+_ timestamp,duration timestamp
 _+_ duration,timestamp timestamp
 _+_ duration,duration duration
-_-_|_*_|_/_ int,int int
-_-_|_*_|_/_ uint,uint uint
-_-_|_*_|_/_ double,double double
+_-_;_*_;_/_ int,int int
+_-_;_*_;_/_ uint,uint uint
+_-_;_*_;_/_ double,double double
 _-_ timestamp,timestamp duration
 _-_ timestamp,duration timestamp
 _-_ duration,duration duration
@@ -94,23 +94,23 @@ _%_ uint,uint uint
 -_ int int
 -_ double double
 !_ bool bool
-_&&_|_||_ bool,bool bool
+_&&_;_||_ bool,bool bool
 _?_:_ bool,A,A A
-_==_|_!=_ A,A bool
-_<_|_<=_|_>_|_>=_ bool,bool bool
-_<_|_<=_|_>_|_>=_ int,int bool
-_<_|_<=_|_>_|_>=_ int,double bool
-_<_|_<=_|_>_|_>=_ int,uint bool
-_<_|_<=_|_>_|_>=_ uint,uint bool
-_<_|_<=_|_>_|_>=_ uint,double bool
-_<_|_<=_|_>_|_>=_ uint,int bool
-_<_|_<=_|_>_|_>=_ double,double bool
-_<_|_<=_|_>_|_>=_ double,int bool
-_<_|_<=_|_>_|_>=_ double,uint bool
-_<_|_<=_|_>_|_>=_ string,string bool
-_<_|_<=_|_>_|_>=_ bytes,bytes bool
-_<_|_<=_|_>_|_>=_ timestamp,timestamp bool
-_<_|_<=_|_>_|_>=_ duration,duration bool
+_==_;_!=_ A,A bool
+_<_;_<=_;_>_;_>=_ bool,bool bool
+_<_;_<=_;_>_;_>=_ int,int bool
+_<_;_<=_;_>_;_>=_ int,double bool
+_<_;_<=_;_>_;_>=_ int,uint bool
+_<_;_<=_;_>_;_>=_ uint,uint bool
+_<_;_<=_;_>_;_>=_ uint,double bool
+_<_;_<=_;_>_;_>=_ uint,int bool
+_<_;_<=_;_>_;_>=_ double,double bool
+_<_;_<=_;_>_;_>=_ double,int bool
+_<_;_<=_;_>_;_>=_ double,uint bool
+_<_;_<=_;_>_;_>=_ string,string bool
+_<_;_<=_;_>_;_>=_ bytes,bytes bool
+_<_;_<=_;_>_;_>=_ timestamp,timestamp bool
+_<_;_<=_;_>_;_>=_ duration,duration bool
 @in A,list(A) bool
 @in A,map(A,B) bool
 _[_] list(A),int A
@@ -122,10 +122,10 @@ _[?_] map(A,B),A optional(B)
 _[?_] optional(list(A)),int optional(A)
 _[?_] optional(map(A,B)),A optional(B)
 @not_strictly_false bool bool
-size|.size string int
-size|.size bytes int
-size|.size list(A) int
-size|.size map(A,B) int
+size;.size string int
+size;.size bytes int
+size;.size list(A) int
+size;.size map(A,B) int
 type A type(A)
 dyn A dyn
 bool bool bool
@@ -162,23 +162,23 @@ timestamp int timestamp
 duration duration duration
 duration string duration
 duration int duration
-.contains|.startsWith|.endsWith|.matches string,string bool
+.contains;.startsWith;.endsWith;.matches string,string bool
 matches string,string bool
-.getFullYear|.getMonth|.getDayOfYear|.getDayOfMonth|.getDate|.getDayOfWeek timestamp int
-.getFullYear|.getMonth|.getDayOfYear|.getDayOfMonth|.getDate|.getDayOfWeek timestamp,string int
-.getHours|.getMinutes|.getSeconds|.getMilliseconds timestamp int
-.getHours|.getMinutes|.getSeconds|.getMilliseconds timestamp,string int
-.getHours|.getMinutes|.getSeconds|.getMilliseconds duration int
-optional.of|optional.ofNonZeroValue A optional(A)
+.getFullYear;.getMonth;.getDayOfYear;.getDayOfMonth;.getDate;.getDayOfWeek timestamp int
+.getFullYear;.getMonth;.getDayOfYear;.getDayOfMonth;.getDate;.getDayOfWeek timestamp,string int
+.getHours;.getMinutes;.getSeconds;.getMilliseconds timestamp int
+.getHours;.getMinutes;.getSeconds;.getMilliseconds timestamp,string int
+.getHours;.getMinutes;.getSeconds;.getMilliseconds duration int
+optional.of;optional.ofNonZeroValue A optional(A)
 optional.none - optional(A)
 .value optional(A) A
 .hasValue optional(A) bool
 .or optional(A),optional(A) optional(A)
 .orValue optional(A),A A
 .charAt string,int string
-.indexOf|.lastIndexOf string,string int
-.indexOf|.lastIndexOf string,string,int int
-.lowerAscii|.upperAscii|.trim|.reverse string string
+.indexOf;.lastIndexOf string,string int
+.indexOf;.lastIndexOf string,string,int int
+.lowerAscii;.upperAscii;.trim;.reverse string string
 .replace string,string,string string
 .replace string,string,string,int string
 .split string,string list(string)
@@ -197,58 +197,58 @@ strings.quote string string
 .sum list(uint) uint
 .sum list(double) double
 .sum list(duration) duration
-.min|.max list(A) A
-.indexOf|.lastIndexOf list(A),A int
+.min;.max list(A) A
+.indexOf;.lastIndexOf list(A),A int
 .slice list(A),int,int list(A)
-.sort|.reverse|.distinct list(A) list(A)
+.sort;.reverse;.distinct list(A) list(A)
 .flatten list(list(A)) list(A)
 .flatten list(dyn),int list(dyn)
-.first|.last list(A) optional(A)
+.first;.last list(A) optional(A)
 lists.range int list(int)
-sets.contains|sets.equivalent|sets.intersects list(A),list(A) bool
+sets.contains;sets.equivalent;sets.intersects list(A),list(A) bool
 base64.encode bytes string
 base64.decode string bytes
-math.greatest|math.least A A
-math.greatest|math.least dyn,dyn dyn
-math.greatest|math.least dyn,dyn,dyn dyn
-math.greatest|math.least dyn,dyn,dyn,dyn dyn
-math.ceil|math.floor|math.round|math.trunc|math.sqrt double double
+math.greatest;math.least A A
+math.greatest;math.least dyn,dyn dyn
+math.greatest;math.least dyn,dyn,dyn dyn
+math.greatest;math.least dyn,dyn,dyn,dyn dyn
+math.ceil;math.floor;math.round;math.trunc;math.sqrt double double
 math.sqrt int double
 math.sqrt uint double
-math.abs|math.sign int int
-math.abs|math.sign uint uint
-math.abs|math.sign double double
-math.isInf|math.isNaN|math.isFinite double bool
-math.bitAnd|math.bitOr|math.bitXor|math.bitShiftLeft|math.bitShiftRight int,int int
-math.bitAnd|math.bitOr|math.bitXor uint,uint uint
-math.bitShiftLeft|math.bitShiftRight uint,int uint
+math.abs;math.sign int int
+math.abs;math.sign uint uint
+math.abs;math.sign double double
+math.isInf;math.isNaN;math.isFinite double bool
+math.bitAnd;math.bitOr;math.bitXor;math.bitShiftLeft;math.bitShiftRight int,int int
+math.bitAnd;math.bitOr;math.bitXor uint,uint uint
+math.bitShiftLeft;math.bitShiftRight uint,int uint
 math.bitNot int int
 math.bitNot uint uint
 url string kubernetes.URL
 isURL string bool
-.getScheme|.getHost|.getHostname|.getPort|.getEscapedPath kubernetes.URL string
+.getScheme;.getHost;.getHostname;.getPort;.getEscapedPath kubernetes.URL string
 .getQuery kubernetes.URL map(string,list(string))
 quantity string kubernetes.Quantity
 isQuantity string bool
 .isInteger kubernetes.Quantity bool
-.asInteger|.sign kubernetes.Quantity int
+.asInteger;.sign kubernetes.Quantity int
 .asApproximateFloat kubernetes.Quantity double
-.add|.sub kubernetes.Quantity,kubernetes.Quantity kubernetes.Quantity
-.add|.sub kubernetes.Quantity,int kubernetes.Quantity
-.isGreaterThan|.isLessThan kubernetes.Quantity,kubernetes.Quantity bool
+.add;.sub kubernetes.Quantity,kubernetes.Quantity kubernetes.Quantity
+.add;.sub kubernetes.Quantity,int kubernetes.Quantity
+.isGreaterThan;.isLessThan kubernetes.Quantity,kubernetes.Quantity bool
 .compareTo kubernetes.Quantity,kubernetes.Quantity int
 semver string kubernetes.Semver
 semver string,bool kubernetes.Semver
 isSemver string bool
 isSemver string,bool bool
-.major|.minor|.patch kubernetes.Semver int
-.isGreaterThan|.isLessThan kubernetes.Semver,kubernetes.Semver bool
+.major;.minor;.patch kubernetes.Semver int
+.isGreaterThan;.isLessThan kubernetes.Semver,kubernetes.Semver bool
 .compareTo kubernetes.Semver,kubernetes.Semver int
 ip string net.IP
 ip.isCanonical string bool
 isIP string bool
 .family net.IP int
-.isUnspecified|.isLoopback|.isLinkLocalMulticast|.isLinkLocalUnicast|.isGlobalUnicast net.IP bool
+.isUnspecified;.isLoopback;.isLinkLocalMulticast;.isLinkLocalUnicast;.isGlobalUnicast net.IP bool
 cidr string net.CIDR
 isCIDR string bool
 .containsIP net.CIDR,string bool
@@ -259,18 +259,18 @@ isCIDR string bool
 .masked net.CIDR net.CIDR
 .prefixLength net.CIDR int
 format.named string optional(kubernetes.NamedFormat)
-format.dns1123Label|format.dns1123Subdomain|format.dns1035Label|format.qualifiedName|format.labelValue - kubernetes.NamedFormat
-format.dns1123LabelPrefix|format.dns1123SubdomainPrefix|format.dns1035LabelPrefix - kubernetes.NamedFormat
-format.uri|format.uuid|format.byte|format.date|format.datetime - kubernetes.NamedFormat
+format.dns1123Label;format.dns1123Subdomain;format.dns1035Label;format.qualifiedName;format.labelValue - kubernetes.NamedFormat
+format.dns1123LabelPrefix;format.dns1123SubdomainPrefix;format.dns1035LabelPrefix - kubernetes.NamedFormat
+format.uri;format.uuid;format.byte;format.date;format.datetime - kubernetes.NamedFormat
 .validate kubernetes.NamedFormat,string optional(list(string))
 jsonpatch.escapeKey string string
 .path kubernetes.authorization.Authorizer,string kubernetes.authorization.PathCheck
 .group kubernetes.authorization.Authorizer,string kubernetes.authorization.GroupCheck
 .serviceAccount kubernetes.authorization.Authorizer,string,string kubernetes.authorization.Authorizer
 .resource kubernetes.authorization.GroupCheck,string kubernetes.authorization.ResourceCheck
-.subresource|.namespace|.name|.fieldSelector|.labelSelector kubernetes.authorization.ResourceCheck,string kubernetes.authorization.ResourceCheck
+.subresource;.namespace;.name;.fieldSelector;.labelSelector kubernetes.authorization.ResourceCheck,string kubernetes.authorization.ResourceCheck
 .check kubernetes.authorization.ResourceCheck,string kubernetes.authorization.Decision
 .check kubernetes.authorization.PathCheck,string kubernetes.authorization.Decision
-.allowed|.errored kubernetes.authorization.Decision bool
-.reason|.error kubernetes.authorization.Decision string
+.allowed;.errored kubernetes.authorization.Decision bool
+.reason;.error kubernetes.authorization.Decision string
 ";

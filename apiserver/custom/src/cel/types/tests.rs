@@ -49,6 +49,7 @@ fn types_follow_from_variables_and_functions() {
     for (source, wanted) in [
         ("spec.replicas > 1", "bool"),
         ("any.x.y", "dyn"),
+        ("spec.replicas > 1 || spec.name == 'a' && !any.b", "bool"),
         ("any.x + 1", "int"),
         ("'a' + any.b", "string"),
         ("spec.tags.map(t, size(t))", "list(int)"),
