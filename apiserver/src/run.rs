@@ -56,6 +56,7 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()> + Send + 'st
     tasks.spawn(store::run(house.store.clone(), queue, log));
     verbs::access::load(&house);
     crate::custom::load(&house);
+    crate::admit::policies::load(&house);
     crate::bootstrap::run(&house).await.map_err(|refusal| anyhow::anyhow!("bootstrap objects: {}", refusal.message))?;
     tasks.spawn(events::run(house.clone(), outlets.said));
     tasks.spawn(finish_pods(house.clone(), outlets.finals));
@@ -90,7 +91,8 @@ async fn open(settings: &Settings) -> Result<(Arc<House>, store::Queue, Log, Out
         store: store.clone(),
         registry,
         agents: agents.clone(),
-        roles: parking_lot::RwLock::new(skiff_access::RoleBook::new()),
+        roles: Arc::new(parking_lot::RwLock::new(skiff_access::RoleBook::new())),
+        policies: crate::admit::policies::PolicyBook::default(),
         tokens: StaticTokens::new(vec![(token.trim().to_owned(), User::admin())]),
         keys: keys(&dir.join("pki/sa.key"))?,
         ca_pem,
@@ -134,6 +136,7 @@ impl store::Outbox for Followers {
             if let skiff_engine::Event::Document { resource, key, after, .. } = event {
                 verbs::access::follow(&house, *resource, key, after.as_deref());
                 crate::custom::follow(&house.registry, *resource, key, after.as_deref());
+                crate::admit::policies::follow(&house, *resource, key, after.as_deref());
             }
         }
     }

@@ -4,3 +4,4 @@ pub mod authenticate;
 pub mod authorize;
 pub mod limits;
 pub mod plugins;
+pub mod policies;

@@ -26,6 +26,7 @@ pub fn add(house: &House, kind: &Kind, old: Option<&Value>, new: &Value, transac
         ids::NAMESPACES if old.is_none() => namespace(house, new, transaction),
         ids::DEPLOYMENTS => deployment(house, old, new, transaction),
         ids::CRDS => crate::custom::settle(house, old, new, transaction),
+        ids::VALIDATING_POLICIES => crate::admit::policies::settle(house, kind, new, transaction),
         _ => return super::knative::companions(house, kind, old, new, transaction),
     }
     Ok(())

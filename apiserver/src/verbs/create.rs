@@ -5,6 +5,7 @@ use super::house::House;
 use super::intake;
 use super::reply::{self, Reply, Shown};
 use super::write::{self, Origin};
+use crate::admit::policies::{self, Pass, Written};
 use crate::clock;
 use crate::observe::events;
 use crate::project::name;
@@ -91,11 +92,18 @@ pub async fn insert(house: &House, ask: &Ask, mut object: Value, dry: bool, orig
     }
     (kind.strategy.prepare_create)(&mut object);
     crate::custom::prepare_create(kind, &mut object);
-    super::knative::admit(house, ask, &mut object, None)?;
     write::admit(house, ask, &mut object, None, dry)?;
+    let name = object.pointer("/metadata/name").and_then(Value::as_str).filter(|_| named).unwrap_or_default().to_owned();
+    let pass = Pass::create(house, ask, &name, dry);
+    if pass.mutate(&mut object, None, |object| write::admit(house, ask, object, None, dry))? {
+        (kind.strategy.prepare_create)(&mut object);
+        crate::custom::prepare_create(kind, &mut object);
+    }
+    super::knative::admit(house, ask, &mut object, None)?;
     let mut errors = meta::validate_meta(&object, kind.resource.namespaced, meta::name_rule(kind.group(), kind.kind()));
     errors.extend((kind.strategy.validate)(&object));
     crate::custom::validate(house, kind, "", &object, None, &mut errors);
+    policies::check(house, ask, "", &object, None, &mut errors);
     if !errors.is_empty() {
         let shown_name = if named { object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default() } else { "" };
         return Err(Refusal::invalid(kind.group(), kind.kind(), shown_name, &errors));
@@ -106,6 +114,7 @@ pub async fn insert(house: &House, ask: &Ask, mut object: Value, dry: bool, orig
     if origin != Origin::House {
         write::check_namespace(house, ask, &object)?;
     }
+    pass.validate(Written { new: Some(&object), old: None })?;
     for _ in 0..NAMES_MAX {
         match write::commit_new(house, ask, &object, dry).await? {
             Some(version) => {

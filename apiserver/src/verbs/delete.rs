@@ -11,6 +11,7 @@ use super::reply::{self, ListMeta, Reply, Shown};
 use super::select::Selection;
 use super::update::{Live, live, uid_of};
 use super::write;
+use crate::admit::policies::{Pass, Written};
 use crate::clock;
 use crate::registry::{Kind, ids};
 use crate::status::{About, Outcome, Refusal};
@@ -120,6 +121,7 @@ pub async fn delete(house: &Arc<House>, ask: &Ask, body: &[u8]) -> Outcome<Reply
         let Some(found) = live(house, ask) else { return Err(Refusal::not_found(&ask.about())) };
         check_preconditions(ask, &options, &found)?;
         check_protected(ask)?;
+        Pass::delete(house, ask, options.dry).validate(Written { new: None, old: Some(&found.value) })?;
         if let Some((gone, shown)) = remove(house, ask, &options, &found).await? {
             let policy = options.policy.unwrap_or_else(|| Policy::of(&found.value));
             return answer(ask, &found, gone, &shown, policy.finalizer());
@@ -357,6 +359,9 @@ pub async fn delete_collection(house: &Arc<House>, ask: &Ask, body: &[u8]) -> Ou
         let one = ask.about_object(&namespace, &name);
         for _ in 0..5 {
             let Some(found) = live(house, &one) else { break };
+            let verdict = Pass::delete(house, &one, options.dry).validate(Written { new: None, old: Some(&found.value) });
+            one.warnings.lock().drain(..).for_each(|text| ask.warn(text));
+            verdict?;
             if remove(house, &one, &options, &found).await?.is_some() {
                 taken.push(Shown { version: item.version, body });
                 break;

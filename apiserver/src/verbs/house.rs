@@ -17,7 +17,9 @@ pub struct House {
     /// Sessions with nodes and gateways.
     pub agents: Arc<Agents>,
     /// Roles and bindings, kept beside their documents.
-    pub roles: RwLock<RoleBook>,
+    pub roles: Arc<RwLock<RoleBook>>,
+    /// Policies of admission, kept beside their documents.
+    pub policies: crate::admit::policies::PolicyBook,
     /// Bearer tokens from files.
     pub tokens: StaticTokens,
     /// Signs ServiceAccount tokens.

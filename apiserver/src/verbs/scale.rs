@@ -5,6 +5,7 @@ use super::house::House;
 use super::reply::{Reply, Shown};
 use super::update::{Live, live};
 use super::write;
+use crate::admit::policies::{Pass, Written};
 use crate::clock;
 use crate::decode::bytes;
 use crate::registry::Kind;
@@ -40,15 +41,18 @@ pub async fn change(house: &House, ask: &Ask, body: &[u8], patch: bool) -> Outco
     for _ in 0..5 {
         let found = live(house, ask).ok_or_else(|| Refusal::not_found(&ask.about()))?;
         let before = scale_of(&ask.kind, &found.value)?;
-        let wanted = if patch { patched(house, ask, body, &found, &before)? } else { sent(ask, body)? };
-        let version = wanted.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or_default();
+        let mut wanted = if patch { patched(house, ask, body, &found, &before)? } else { sent(ask, body)? };
+        let version = wanted.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or_default().to_owned();
         if !version.is_empty() && version != found.shown.version.to_string() {
             return Err(Refusal::modified(&ask.about()));
         }
+        let pass = Pass::update(house, ask, dry).of_kind("autoscaling", "v1", "Scale");
+        pass.mutate(&mut wanted, Some(&before), |_| Ok(()))?;
         let errors = workload::validate_scale(&wanted);
         if !errors.is_empty() {
             return Err(Refusal::invalid("autoscaling", "Scale", &ask.address.name, &errors));
         }
+        pass.validate(Written { new: Some(&wanted), old: Some(&before) })?;
         let replicas = wanted.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(0);
         match store(house, ask, &found, replicas, dry).await? {
             Some(value) => return Reply::value(200, ask.form, &scale_of(&ask.kind, &value)?),

@@ -10,6 +10,7 @@ use super::intake;
 use super::patch::{Patch, PatchKind};
 use super::reply::{self, Reply, Shown, whole};
 use super::write::{self, Origin};
+use crate::admit::policies::{self, Pass, Written};
 use crate::clock;
 use crate::project::name;
 use crate::registry::ids;
@@ -233,8 +234,22 @@ fn prepare(house: &House, ask: &Ask, change: &Change, mut new: Value, live: &Liv
     if sub.is_empty() {
         (kind.strategy.prepare_update)(&mut new, &live.value);
         crate::custom::prepare_update(kind, &mut new, &live.value);
-        super::knative::admit(house, ask, &mut new, Some(&live.value))?;
         write::admit(house, ask, &mut new, Some(&live.value), dry)?;
+    }
+    let pass = Pass::update(house, ask, dry);
+    let plugins = |new: &mut Value| match sub {
+        "" => write::admit(house, ask, new, Some(&live.value), dry),
+        _ => Ok(()),
+    };
+    if pass.mutate(&mut new, Some(&live.value), plugins)? {
+        confine(kind, sub, &mut new, &live.value);
+        if sub.is_empty() {
+            (kind.strategy.prepare_update)(&mut new, &live.value);
+            crate::custom::prepare_update(kind, &mut new, &live.value);
+        }
+    }
+    if sub.is_empty() {
+        super::knative::admit(house, ask, &mut new, Some(&live.value))?;
     }
     let mut errors = meta::validate_meta_update(&new, &live.value);
     errors.extend(match sub {
@@ -245,6 +260,7 @@ fn prepare(house: &House, ask: &Ask, change: &Change, mut new: Value, live: &Liv
         _ => Vec::new(),
     });
     crate::custom::validate(house, kind, sub, &new, Some(&live.value), &mut errors);
+    policies::check(house, ask, sub, &new, Some(&live.value), &mut errors);
     if !errors.is_empty() {
         return Err(Refusal::invalid(kind.group(), kind.kind(), &ask.address.name, &errors));
     }
@@ -253,6 +269,7 @@ fn prepare(house: &House, ask: &Ask, change: &Change, mut new: Value, live: &Liv
         super::access::check_escalation(house, ask, &new)?;
     }
     write::complete(kind, &mut new);
+    pass.validate(Written { new: Some(&new), old: Some(&live.value) })?;
     Ok(new)
 }
 

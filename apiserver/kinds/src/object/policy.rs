@@ -46,7 +46,11 @@ pub(super) const MUTATING_BINDING: Strategy = Strategy {
     prepare_update: next_generation,
 };
 
-const REASONS: &[&str] = &["Forbidden", "Invalid", "RequestEntityTooLarge", "Unauthorized"];
+const REASONS: &[&str] = &["Forbidden", "Invalid", "RequestEntityTooLarge"];
+/// Mutating policies see no deletions.
+const MUTABLE: &[&str] = &["*", "CONNECT", "CREATE", "UPDATE"];
+/// Most audit annotations of a policy.
+const AUDITS_MAX: usize = 20;
 const ACTIONS: &[&str] = &["Audit", "Deny", "Warn"];
 
 fn default(object: &mut Value) {
@@ -94,24 +98,56 @@ fn validate_common(out: &mut Faults, spec: &At) {
         out.push(constraints.required(""));
     }
     webhook::conditions(out, &spec.get("matchConditions"));
-    let mut names = Vec::new();
     for variable in spec.get("variables").items() {
         let name = variable.get("name");
-        if rule::present(out, &name) {
-            let good = name
-                .text()
-                .bytes()
-                .enumerate()
-                .all(|(i, b)| b == b'_' || b.is_ascii_alphabetic() || (i > 0 && b.is_ascii_digit()));
-            if !good {
-                out.push(name.invalid("name is not a valid CEL identifier"));
-            }
-            if names.contains(&name.text()) {
-                out.push(name.duplicate());
-            }
+        if name.text().trim().is_empty() {
+            out.push(name.required("name is not specified"));
+        } else if !is_identifier(name.text()) {
+            out.push(name.invalid("must be a valid CEL identifier"));
         }
-        names.push(name.text());
         expression(out, &variable.get("expression"), "expression is not specified");
+    }
+}
+
+/// A name that expressions can use.
+fn is_identifier(name: &str) -> bool {
+    let legal = |(i, b): (usize, u8)| b == b'_' || b.is_ascii_alphabetic() || (i > 0 && b.is_ascii_digit());
+    !RESERVED.contains(&name) && name.bytes().enumerate().all(legal)
+}
+
+/// Words of CEL.
+const RESERVED: &[&str] = &[
+    "true",
+    "false",
+    "null",
+    "in",
+    "as",
+    "break",
+    "const",
+    "continue",
+    "else",
+    "for",
+    "function",
+    "if",
+    "import",
+    "let",
+    "loop",
+    "package",
+    "namespace",
+    "return",
+    "var",
+    "void",
+    "while",
+];
+
+/// A mutating policy's rules name only what it can change.
+fn validate_operations(out: &mut Faults, constraints: &At) {
+    for rule in constraints.get("resourceRules").items() {
+        for operation in rule.get("operations").items().filter(|o| !MUTABLE.contains(&o.text())) {
+            // Upstream names the list, not the place in it.
+            let at = format!("{}.resourceRules.operations", constraints.path());
+            out.push(FieldError::not_supported(at, operation.text(), MUTABLE));
+        }
     }
 }
 
@@ -143,32 +179,44 @@ fn validate_validating(object: &Value) -> Vec<FieldError> {
     for validation in validations.items() {
         expression(&mut out, &validation.get("expression"), "expression is not specified");
         let message = validation.get("message");
-        if message.is_set() && message.text().trim().is_empty() {
-            out.push(message.invalid("message must be non-empty if specified"));
-        } else if message.text().trim().contains('\n') {
-            out.push(message.invalid("message must not contain line breaks"));
+        let computed = validation.get("messageExpression");
+        if !computed.text().is_empty() && computed.text().trim().is_empty() {
+            out.push(computed.invalid("must be non-empty if specified"));
+        }
+        if !message.text().is_empty() && message.text().trim().is_empty() {
+            out.push(message.invalid("must be non-empty if specified"));
+        } else if message.text().trim().contains(['\n', '\r']) {
+            out.push(message.invalid("must not contain line breaks"));
         }
         rule::optional_choice(&mut out, &validation.get("reason"), REASONS);
     }
+    validate_audits(&mut out, At::root(object).get("metadata").get("name").text(), &audits);
+    out
+}
+
+fn validate_audits(out: &mut Faults, policy: &str, audits: &At) {
     let mut keys = Vec::new();
-    for audit in audits.items() {
+    let all: Vec<At> = audits.items().collect();
+    if all.len() > AUDITS_MAX {
+        out.push(audits.invalid(format!("must not have more than {AUDITS_MAX} auditAnnotations")));
+    }
+    for audit in all {
         let key = audit.get("key");
-        if rule::present(&mut out, &key) {
-            rule::qualified(&mut out, &key);
-            if keys.contains(&key.text()) {
-                out.push(key.duplicate());
-            }
+        let full = Value::from(format!("{policy}/{}", key.text()));
+        rule::qualified(out, &At::new(Some(&full), key.path()));
+        if keys.contains(&key.text()) {
+            out.push(key.duplicate());
         }
         keys.push(key.text());
-        expression(&mut out, &audit.get("valueExpression"), "valueExpression is not specified");
+        expression(out, &audit.get("valueExpression"), "valueExpression is not specified");
     }
-    out
 }
 
 fn validate_mutating(object: &Value) -> Vec<FieldError> {
     let mut out = Faults::new();
     let spec = At::root(object).get("spec");
     validate_common(&mut out, &spec);
+    validate_operations(&mut out, &spec.get("matchConstraints"));
     rule::choice(&mut out, &spec.get("reinvocationPolicy"), &["IfNeeded", "Never"]);
     let mutations = spec.get("mutations");
     if mutations.is_empty() {
@@ -183,12 +231,13 @@ fn validate_mutating(object: &Value) -> Vec<FieldError> {
             _ => continue,
         };
         if mutation.get(wanted).is_set() {
-            expression(&mut out, &mutation.get(wanted).get("expression"), "expression is not specified");
+            expression(&mut out, &mutation.get(wanted).get("expression"), "");
         } else {
             out.push(mutation.get(wanted).required(&format!("must be specified when patchType is {}", kind.text())));
         }
         if mutation.get(other).is_set() {
-            out.push(mutation.get(other).forbidden(format!("must not be specified when patchType is {}", kind.text())));
+            let why = format!("must not be specified when patchType is {}", kind.text());
+            out.push(FieldError::invalid(mutation.get(other).path(), format!("{{{other}}}"), why));
         }
     }
     out
@@ -202,9 +251,15 @@ fn validate_binding(object: &Value, validating: bool) -> Vec<FieldError> {
     if param.is_set() {
         let (name, selector) = (param.get("name"), param.get("selector"));
         match (name.is_empty(), selector.is_set()) {
-            (false, true) => out.push(name.forbidden("name and selector are mutually exclusive")),
+            (false, true) => {
+                out.push(name.forbidden("name and selector are mutually exclusive"));
+                out.push(selector.forbidden("name and selector are mutually exclusive"));
+            }
             (true, false) => out.push(param.required("one of name or selector must be specified")),
             _ => {}
+        }
+        if !name.is_empty() {
+            rule::each(&mut out, &name, syntax::path_segment(name.text()));
         }
         rule::selector(&mut out, &selector);
         rule::choice(&mut out, &param.get("parameterNotFoundAction"), &["Allow", "Deny"]);
@@ -214,11 +269,12 @@ fn validate_binding(object: &Value, validating: bool) -> Vec<FieldError> {
         validate_match(&mut out, &scope);
     }
     if !validating {
+        validate_operations(&mut out, &scope);
         return out;
     }
     let actions = spec.get("validationActions");
     if actions.is_empty() {
-        out.push(actions.required(""));
+        out.push(actions.required("at least one validation action is required"));
     }
     let mut seen = Vec::new();
     for action in actions.items() {

@@ -66,6 +66,20 @@ static POLICY_BINDING: [Column; 4] = [
     AGE,
 ];
 
+static MUTATING_POLICY: [Column; 4] = [
+    NAME,
+    int("Mutations", "Mutation indicates the number of mutations rules defined in this configuration"),
+    text("ParamKind", "ParamKind specifies the kind of resources used to parameterize this policy"),
+    AGE,
+];
+
+static MUTATING_POLICY_BINDING: [Column; 4] = [
+    NAME,
+    text("PolicyName", "PolicyName indicates the policy definition which the policy binding binded to"),
+    text("ParamRef", "ParamRef indicates the param resource which sets the configuration param"),
+    AGE,
+];
+
 static API_SERVICE: [Column; 4] = [
     NAME,
     text("Service", "The reference to the service that hosts this API endpoint."),
@@ -81,6 +95,8 @@ pub(super) fn printer(group: &str, kind: &str) -> Option<Printer> {
         ("admissionregistration.k8s.io", "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration") => {
             Some((&WEBHOOKS, webhooks))
         }
+        ("admissionregistration.k8s.io", "MutatingAdmissionPolicy") => Some((&MUTATING_POLICY, mutating_policy)),
+        ("admissionregistration.k8s.io", "MutatingAdmissionPolicyBinding") => Some((&MUTATING_POLICY_BINDING, policy_binding)),
         ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy") => Some((&POLICY, policy)),
         ("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding") => Some((&POLICY_BINDING, policy_binding)),
         ("apiregistration.k8s.io", "APIService") => Some((&API_SERVICE, api_service)),
@@ -141,12 +157,20 @@ fn webhooks(object: &Value, now: i64) -> Vec<Value> {
 }
 
 fn policy(object: &Value, now: i64) -> Vec<Value> {
+    policy_row(object, "/spec/validations", now)
+}
+
+fn mutating_policy(object: &Value, now: i64) -> Vec<Value> {
+    policy_row(object, "/spec/mutations", now)
+}
+
+fn policy_row(object: &Value, rules: &str, now: i64) -> Vec<Value> {
     let parameters = if present(object, "/spec/paramKind") {
         format!("{}/{}", read(object, "/spec/paramKind/apiVersion"), read(object, "/spec/paramKind/kind"))
     } else {
         "<unset>".to_owned()
     };
-    vec![name(object), count(object, "/spec/validations").into(), parameters.into(), age(object, now)]
+    vec![name(object), count(object, rules).into(), parameters.into(), age(object, now)]
 }
 
 fn policy_binding(object: &Value, now: i64) -> Vec<Value> {

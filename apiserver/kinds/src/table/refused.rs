@@ -22,7 +22,6 @@ const fn beta(group: &'static str, plural: &'static str) -> Refused {
 }
 
 const DEVICES: &str = "dynamic resource allocation needs a scheduler and drivers for devices; sandboxes have none";
-const MUTATION: &str = "mutation by CEL is not run; accepting the policy would drop it in silence";
 const OPTIONAL: &str = "off by default upstream (alpha or beta) and used by no client we serve";
 const MEMBERS: &str = "internal to a fleet of kube-apiservers; Skiff's members agree through raft";
 const EVENTING: &str = "Knative Eventing is another product; kn says so when it meets the 404";
@@ -30,8 +29,6 @@ const ADAPTER: &str = "served by a metrics adapter, which the aggregation layer 
 
 /// Every resource of upstream's default and optional API, and of Knative's clients, that is not served.
 pub const REFUSED: &[Refused] = &[
-    no("admissionregistration.k8s.io", "mutatingadmissionpolicies", MUTATION),
-    no("admissionregistration.k8s.io", "mutatingadmissionpolicybindings", MUTATION),
     no("certificates.k8s.io", "clustertrustbundles", OPTIONAL),
     no("certificates.k8s.io", "podcertificaterequests", OPTIONAL),
     no("coordination.k8s.io", "leasecandidates", MEMBERS),
