@@ -84,6 +84,17 @@ impl Constraints {
         Ok(meant.then_some(found))
     }
 
+    /// Whether rules name an operation on a resource, whatever the selectors say.
+    #[must_use]
+    pub fn names(&self, operation: Operation, group: &str, version: &str, plural: &str) -> bool {
+        self.rules.iter().any(|rule| {
+            among(&rule.operations, operation.as_str())
+                && among(&rule.groups, group)
+                && among(&rule.versions, version)
+                && rule.resources.iter().any(|named| matches!(&**named, "*" | "*/*") || **named == *plural)
+        })
+    }
+
     fn selects_namespace(&self, request: &Request<'_>, objects: Objects<'_>, around: &dyn Surroundings) -> Result<bool, String> {
         if request.namespace.is_empty() && !request.is_namespace() {
             return Ok(true);
@@ -112,6 +123,10 @@ impl Constraints {
     }
 }
 
+fn among(list: &[Box<str>], wanted: &str) -> bool {
+    list.iter().any(|item| &**item == "*" || &**item == wanted)
+}
+
 impl Rule {
     fn read(value: &Value) -> Rule {
         let texts = |field: &str| {
@@ -129,7 +144,6 @@ impl Rule {
     }
 
     fn matches(&self, request: &Request<'_>, resource: &Resource) -> bool {
-        let among = |list: &[Box<str>], wanted: &str| list.iter().any(|item| &**item == "*" || &**item == wanted);
         let namespaced = !request.is_namespace() && !request.namespace.is_empty();
         let scope = match &*self.scope {
             "Namespaced" => namespaced,

@@ -209,13 +209,15 @@ pub fn of_cold(house: &House, key: SandboxKey, stages_us: &[(String, u32)]) {
     record(house, happened.into_iter().collect());
 }
 
-/// An object was made that nobody acts on: it says so where whoever made it looks.
+/// An object was made that nobody acts on, or not in all that it asks for: it says so where whoever made it looks.
 pub fn of_idle(house: &House, kind: &Kind, object: &Value) {
-    if kind.resource.acted_on {
-        return;
-    }
-    let text = |field: &str| object.pointer(field).and_then(Value::as_str).unwrap_or_default();
     let name = kind.kind();
+    let message = match crate::admit::policies::blind_spot(kind.id, object) {
+        Some(message) => message,
+        None if kind.resource.acted_on => return,
+        None => format!("Skiff keeps this {name} as a document; no controller acts on it."),
+    };
+    let text = |field: &str| object.pointer(field).and_then(Value::as_str).unwrap_or_default();
     record(
         house,
         vec![Happened {
@@ -226,7 +228,7 @@ pub fn of_idle(house: &House, kind: &Kind, object: &Value) {
             uid: name::uid_of(text("/metadata/uid")),
             field_path: None,
             reason: "NotSupported",
-            message: format!("Skiff keeps this {name} as a document; no controller acts on it."),
+            message,
             warning: true,
             component: "skiff",
             host: String::new(),

@@ -116,12 +116,29 @@ impl Options {
 /// # Errors
 /// 404, 409, 403.
 pub async fn delete(house: &Arc<House>, ask: &Ask, body: &[u8]) -> Outcome<Reply> {
+    delete_past(house, ask, body, |pass, old| pass.validate(Written { new: None, old: Some(old) })).await
+}
+
+/// The same for an eviction, which policies have been asked about as such.
+///
+/// # Errors
+/// As [`delete`].
+pub async fn evict(house: &Arc<House>, ask: &Ask, body: &[u8]) -> Outcome<Reply> {
+    delete_past(house, ask, body, |_, _| Ok(())).await
+}
+
+async fn delete_past(
+    house: &Arc<House>,
+    ask: &Ask,
+    body: &[u8],
+    judge: impl Fn(&Pass<'_>, &Value) -> Outcome<()>,
+) -> Outcome<Reply> {
     let options = Options::parse(ask, body)?;
     for _ in 0..5 {
         let Some(found) = live(house, ask) else { return Err(Refusal::not_found(&ask.about())) };
         check_preconditions(ask, &options, &found)?;
         check_protected(ask)?;
-        Pass::delete(house, ask, options.dry).validate(Written { new: None, old: Some(&found.value) })?;
+        judge(&Pass::delete(house, ask, options.dry), &found.value)?;
         if let Some((gone, shown)) = remove(house, ask, &options, &found).await? {
             let policy = options.policy.unwrap_or_else(|| Policy::of(&found.value));
             return answer(ask, &found, gone, &shown, policy.finalizer());

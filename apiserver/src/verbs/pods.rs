@@ -4,6 +4,7 @@ use super::ask::Ask;
 use super::house::House;
 use super::reply::{self, Reply};
 use super::update::live;
+use crate::admit::policies::{Pass, Written};
 use crate::registry::ids;
 use crate::status::{Outcome, Refusal};
 use axum::body::Body;
@@ -154,12 +155,14 @@ fn waiting(ask: &Ask, pod: &Value, container: &str) -> Outcome<()> {
 /// 404, 409.
 pub async fn evict(house: &Arc<House>, ask: &Ask, body: &[u8]) -> Outcome<Reply> {
     let object = crate::decode::bytes::parse(crate::decode::bytes::media(ask.content_type.as_deref())?, body)?;
+    let pass = Pass::create(house, ask, &ask.address.name, false).of_kind("policy", "v1", "Eviction");
+    pass.validate(Written { new: Some(&object), old: None })?;
     let options = object.get("deleteOptions").cloned().unwrap_or_default();
     let bytes = if options.is_object() { serde_json::to_vec(&options).unwrap_or_default() } else { Vec::new() };
     let mut inner = ask.about_object(&ask.address.namespace, &ask.address.name);
     inner.address.subresource = String::new();
     inner.content_type = None;
-    super::delete::delete(house, &inner, &bytes).await?;
+    super::delete::evict(house, &inner, &bytes).await?;
     Ok(reply::success(201, None))
 }
 
@@ -175,6 +178,7 @@ pub async fn bind(house: &House, ask: &Ask, body: &[u8]) -> Outcome<Reply> {
     } else {
         ask.address.name.clone()
     };
+    Pass::create(house, ask, &name, false).of_kind("", "v1", "Binding").validate(Written { new: Some(&object), old: None })?;
     let kinds = house.registry.kinds();
     let Some(pods) = kinds.of_id(ids::PODS).cloned() else { return Err(Refusal::no_resource()) };
     let mut inner = ask.about_object(&ask.address.namespace, &name);

@@ -5,6 +5,7 @@ use super::house::House;
 use super::intake;
 use super::reply::Reply;
 use crate::admit::authenticate::{ISSUER, token_user};
+use crate::admit::policies::{Pass, Written};
 use crate::clock;
 use crate::project::name;
 use crate::registry::ids;
@@ -52,6 +53,8 @@ pub fn request(house: &House, ask: &Ask, body: &[u8]) -> Outcome<Reply> {
     }
     let account = house.store.read().world.documents.get(ids::SERVICE_ACCOUNTS, &ask.address.key()).cloned();
     let Some(account) = account else { return Err(Refusal::not_found(&ask.about())) };
+    let pass = Pass::create(house, ask, &ask.address.name, false).of_kind("authentication.k8s.io", "v1", "TokenRequest");
+    pass.validate(Written { new: Some(&object), old: None })?;
     let seconds = object.pointer("/spec/expirationSeconds").and_then(Value::as_i64).unwrap_or(3600);
     let mut errors = Vec::new();
     if seconds < SECONDS_MIN {

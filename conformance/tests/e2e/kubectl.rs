@@ -30,6 +30,7 @@ transcripts! {
     knative: "kubectl/knative.txt",
     nodes: "kubectl/nodes.txt",
     pods: "kubectl/pods.txt",
+    policies: "kubectl/policies.txt",
     reads: "kubectl/reads.txt",
     services: "kubectl/services.txt",
 }

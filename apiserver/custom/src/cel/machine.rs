@@ -22,7 +22,7 @@ pub const CONDITIONS_COST_MAX: i64 = 2_500_000;
 const RESULT_MAX: usize = 10 * 1024 * 1024;
 
 /// Cost of one turn of a loop.
-const TURN_COST: i64 = 5;
+const TURN_COST: i64 = 20;
 /// Stack of the parser and of the interpreter, which go as deep as expressions do. Only what is used of it costs memory.
 const STACK_BYTES: usize = 64 << 20;
 
@@ -65,7 +65,7 @@ fn spend_turn(number: Option<&Cel>) -> ResolveResult {
             Some(Cel::Int(number)) => {
                 let turns = meter.turns.entry(*number).or_default();
                 *turns += 1;
-                *turns / 16
+                *turns / 4
             }
             _ => 0,
         };

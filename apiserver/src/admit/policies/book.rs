@@ -81,6 +81,12 @@ impl PolicyBook {
         self.now.load()
     }
 
+    /// `paramKind` of a policy, if it has one: version and kind. `None` if there is no such policy.
+    #[must_use]
+    pub fn param_kind(&self, flavour: Flavour, name: &str) -> Option<Option<(Box<str>, Box<str>)>> {
+        self.side(flavour).lock().policies.get(name).map(|held| held.policy.param_kind.clone())
+    }
+
     fn side(&self, flavour: Flavour) -> &Mutex<Side> {
         match flavour {
             Flavour::Validating => &self.validating,

@@ -10,4 +10,4 @@ mod surroundings;
 
 pub use book::{PolicyBook, follow, load};
 pub use pass::{Pass, Written};
-pub use registration::{check, settle};
+pub use registration::{blind_spot, check, settle};

@@ -8,8 +8,9 @@ use crate::verbs::house::House;
 use crate::verbs::write::{self, put};
 use serde_json::{Value, json};
 use skiff_access::{Attributes, User};
+use skiff_admission::matching::Constraints;
 use skiff_admission::typing::{Arena, Kind as Typed, kinds, status, type_of};
-use skiff_admission::{Flavour, Policy};
+use skiff_admission::{Flavour, Operation, Policy};
 use skiff_engine::command::Transaction;
 use skiff_engine::record::ResourceId;
 use skiff_kinds::FieldError;
@@ -27,8 +28,13 @@ fn flavour(resource: ResourceId) -> Option<Flavour> {
     }
 }
 
-/// Errors of a policy that only its compiler and the house find; other kinds pass.
+/// Errors of a policy or a binding that only the compiler and the house find; other kinds pass.
 pub fn check(house: &House, ask: &Ask, sub: &str, new: &Value, old: Option<&Value>, errors: &mut Vec<FieldError>) {
+    match ask.kind.id {
+        ids::VALIDATING_POLICY_BINDINGS => return check_binding(house, &ask.user, Flavour::Validating, new, old, errors),
+        ids::MUTATING_POLICY_BINDINGS => return check_binding(house, &ask.user, Flavour::Mutating, new, old, errors),
+        _ => {}
+    }
     let Some(flavour) = flavour(ask.kind.id).filter(|_| sub.is_empty()) else { return };
     if old.is_some_and(|old| old.get("spec") == new.get("spec")) {
         return;
@@ -41,23 +47,32 @@ pub fn check(house: &House, ask: &Ask, sub: &str, new: &Value, old: Option<&Valu
     }
 }
 
+/// What a new policy names and cannot see: objects that are made from records are never written.
+#[must_use]
+pub fn blind_spot(resource: ResourceId, policy: &Value) -> Option<String> {
+    flavour(resource)?;
+    let constraints = Constraints::read(&policy["spec"]["matchConstraints"]);
+    let named = |(group, version, plural): &&(&str, &str, &str)| constraints.names(Operation::Create, group, version, plural);
+    let all: Vec<&str> = FROM_RECORDS.iter().filter(named).map(|(_, _, plural)| *plural).collect();
+    (!all.is_empty()).then(|| {
+        format!(
+            "Skiff makes {} of Deployments and Revisions from records: this policy is asked about those that clients write.",
+            all.join(", ")
+        )
+    })
+}
+
+/// Resources whose objects are mostly made from records.
+const FROM_RECORDS: &[(&str, &str, &str)] =
+    &[("", "v1", "pods"), ("", "v1", "endpoints"), ("apps", "v1", "replicasets"), ("discovery.k8s.io", "v1", "endpointslices")];
+
 /// Who writes a policy must be able to read what it reads.
 fn check_param_kind(house: &House, user: &User, kind: &Value) -> Option<FieldError> {
     let text = |field: &str| kind.get(field).and_then(Value::as_str).unwrap_or_default();
     let (api_version, name) = (text("apiVersion"), text("kind"));
     let group = api_version.split_once('/').map_or("", |(group, _)| group);
-    let found = house.registry.kinds().of_kind(group, name).cloned();
-    let asked = Attributes {
-        user,
-        verb: "get",
-        group,
-        resource: found.as_ref().map_or("*", |kind| &kind.resource.plural),
-        subresource: "",
-        name: "*",
-        namespace: "*",
-        path: None,
-    };
-    if house.roles.read().authorize(&asked).allowed {
+    let resource = plural_of(house, group, name);
+    if may(house, user, "get", group, &resource, "*", "*") {
         return None;
     }
     let why = format!(
@@ -65,6 +80,45 @@ fn check_param_kind(house: &House, user: &User, kind: &Value) -> Option<FieldErr
         go_user(user)
     );
     Some(FieldError::forbidden("spec.paramKind", why))
+}
+
+fn plural_of(house: &House, group: &str, kind: &str) -> String {
+    house.registry.kinds().of_kind(group, kind).map_or_else(|| "*".to_owned(), |kind| kind.resource.plural.to_string())
+}
+
+fn may(house: &House, user: &User, verb: &str, group: &str, resource: &str, namespace: &str, name: &str) -> bool {
+    let asked = Attributes { user, verb, group, resource, subresource: "", name, namespace, path: None };
+    house.roles.read().authorize(&asked).allowed
+}
+
+/// Who writes a binding must be able to read the parameters that it names.
+fn check_binding(house: &House, user: &User, flavour: Flavour, new: &Value, old: Option<&Value>, errors: &mut Vec<FieldError>) {
+    let of = |object: &Value, field: &str| object.pointer(&format!("/spec/{field}")).filter(|v| !v.is_null()).cloned();
+    let reference = of(new, "paramRef");
+    let same = |field: &str| old.is_some_and(|old| of(old, field) == of(new, field));
+    let Some(reference) = reference.filter(|_| errors.is_empty() && !(same("paramRef") && same("policyName"))) else { return };
+    let text = |field: &str| reference.get(field).and_then(Value::as_str).unwrap_or_default();
+    let verb = if text("name").is_empty() { "list" } else { "get" };
+    let policy = new.pointer("/spec/policyName").and_then(Value::as_str).unwrap_or_default();
+    let kind = house.policies.param_kind(flavour, policy);
+    let (group, resource) = match kind.as_ref().and_then(Option::as_ref) {
+        Some((version, kind)) => {
+            let group = version.split_once('/').map_or("", |(group, _)| group);
+            (group, plural_of(house, group, kind))
+        }
+        None => ("*", "*".to_owned()),
+    };
+    if may(house, user, verb, group, &resource, text("namespace"), text("name")) {
+        return;
+    }
+    let user = go_user(user);
+    let why = match kind {
+        None => format!(
+            "unable to get policy {policy} to determine minimum required permissions and user {user} does not have \"{verb}\" permission for all groups, versions and resources"
+        ),
+        Some(_) => format!("user {user} does not have \"{verb}\" permission on the object referenced by paramRef"),
+    };
+    errors.push(FieldError::forbidden("spec.paramRef", why));
 }
 
 /// A user as Go prints one.
