@@ -110,7 +110,6 @@ async fn change(house: &House, ask: &Ask, change: &Change, dry: bool, validation
         check_uid(ask, &new, &live.value)?;
         check_name(ask, &mut new)?;
         place(ask, &mut new)?;
-        check_status(ask, &new, &live.value)?;
         let prepared = prepare(house, ask, change, new, &live, dry)?;
         match store(house, ask, &live, prepared, dry).await? {
             Some(shown) => return reply::object(ask, 200, &shown),
@@ -136,18 +135,6 @@ fn check_unconditional(ask: &Ask, change: &Change, sent: &str) -> Outcome<()> {
         let error = skiff_kinds::FieldError::invalid("metadata.resourceVersion", 0, "must be specified for an update");
         // Upstream's generic store names the resource here, not the kind.
         return Err(Refusal::invalid(&r.group, &r.plural, &ask.address.name, &[error]));
-    }
-    Ok(())
-}
-
-/// A status that follows from records alone is not changed by hand.
-fn check_status(ask: &Ask, new: &Value, live: &Value) -> Outcome<()> {
-    let made = ask.address.subresource == "status" && crate::project::knative::is_shown(ask.kind.id);
-    if made && new.get("status") != live.get("status") {
-        return Err(Refusal::unsupported(format!(
-            "a status of {} other than the one made from its records",
-            ask.kind.resource.plural
-        )));
     }
     Ok(())
 }
