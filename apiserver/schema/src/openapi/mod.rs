@@ -3,6 +3,7 @@
 //! Fed by whoever knows which resources are served; the documents are for `/openapi/v3/…` and `/openapi/v2`. Knows no
 //! request and keeps no cache.
 
+mod custom;
 mod operations;
 mod schemas;
 mod v2;
@@ -42,6 +43,8 @@ pub struct ResourceDoc<'a> {
     pub custom: bool,
     /// The `openAPIV3Schema` of its CRD, which is published as it is instead of what the type says.
     pub published: Option<&'a Value>,
+    /// The fields that its CRD makes selectable, as paths.
+    pub selectable: &'a [String],
 }
 
 /// A subresource of a served resource.

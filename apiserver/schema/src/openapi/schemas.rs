@@ -10,7 +10,7 @@ use crate::gvk::Gvk;
 use crate::model::{Empty, Field, Form, ListType, Node, NodeId, Scalar, Schema};
 
 /// Inline objects may nest this deep; recursive types are named and so referred to.
-const MAX_INLINE_DEPTH: u32 = 64;
+pub(super) const MAX_INLINE_DEPTH: u32 = 64;
 const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.";
 
 /// What differs between the versions.
@@ -124,30 +124,10 @@ impl<'a> Components<'a> {
         }
     }
 
-    /// The type of a custom resource: what its CRD publishes, or what its schema says, with the fields of every object.
-    fn custom_root(&mut self, doc: &ResourceDoc<'a>) -> Value {
-        let mut value = match doc.published {
-            Some(published) if self.dialect == Dialect::V2 => expressible(published, 0),
-            Some(published) => published.clone(),
-            None => self.node_schema(doc.schema, doc.schema.node(doc.root), true, 0),
-        };
-        let metadata = self.meta("ObjectMeta");
-        let Value::Object(map) = &mut value else { return value };
-        map.insert("type".into(), "object".into());
-        let properties = map.entry("properties").or_insert_with(|| json!({}));
-        if let Value::Object(properties) = properties {
-            properties.insert("apiVersion".into(), json!({"type": "string"}));
-            properties.insert("kind".into(), json!({"type": "string"}));
-            properties.insert("metadata".into(), metadata);
-        }
-        map.insert("x-kubernetes-group-version-kind".into(), json!([gvk_object(&doc.gvk)]));
-        value
-    }
-
     /// What is said of a named type beside its shape.
     fn decorate(&self, schema: &Schema, id: NodeId, value: &mut Value) {
         let Value::Object(map) = value else { return };
-        if let Some(text) = self.describe.and_then(|describe| describe(&schema.node(id).name, None)) {
+        if let Some(text) = self.prose(&schema.node(id).name, None) {
             map.insert("description".into(), text.into());
         }
         if schema.is_atomic(id) {
@@ -178,7 +158,7 @@ impl<'a> Components<'a> {
         self.dialect.reference(&node.name)
     }
 
-    fn node_schema(&mut self, schema: &'a Schema, node: &'a Node, inline: bool, depth: u32) -> Value {
+    pub(super) fn node_schema(&mut self, schema: &'a Schema, node: &'a Node, inline: bool, depth: u32) -> Value {
         if depth > MAX_INLINE_DEPTH {
             return json!({"x-kubernetes-preserve-unknown-fields": true});
         }
@@ -226,7 +206,7 @@ impl<'a> Components<'a> {
     /// What a field adds to the schema of its value.
     fn annotate(&self, schema: &Schema, owner: &str, name: &str, field: &Field, value: &mut Value) {
         let mut extra = Map::new();
-        if let Some(text) = self.describe.and_then(|describe| describe(owner, Some(name))) {
+        if let Some(text) = self.prose(owner, Some(name)) {
             extra.insert("description".into(), text.into());
         }
         let default = field.default.clone().or_else(|| go_default(schema, field));
@@ -260,8 +240,17 @@ impl<'a> Components<'a> {
         if !strategy.is_empty() {
             extra.insert("x-kubernetes-patch-strategy".into(), strategy.into());
         }
+        self.beside(value, extra);
+    }
+
+    /// What is known of a type, or of a field of it, in words.
+    pub(super) fn prose(&self, owner: &str, field: Option<&str>) -> Option<String> {
+        self.describe.and_then(|describe| describe(owner, field))
+    }
+
+    /// Adds words to a schema. In v3 a reference has no siblings.
+    pub(super) fn beside(&self, value: &mut Value, mut extra: Map<String, Value>) {
         let Value::Object(map) = value else { return };
-        // In v3 a reference has no siblings.
         if self.dialect == Dialect::V3 && map.contains_key("$ref") && !extra.is_empty() {
             let reference = Value::Object(std::mem::take(map));
             map.insert("allOf".into(), json!([reference]));
@@ -322,22 +311,5 @@ fn leaf(scalar: Scalar, dialect: Dialect, inline: bool) -> Value {
         }
         Scalar::Quantity => json!({"type": "string"}),
         Scalar::IntOrString => json!({"type": "string", "format": "int-or-string"}),
-    }
-}
-
-/// What of a CRD's schema the second version can say: no junctors, no null, nothing below preserved fields.
-fn expressible(value: &Value, depth: u32) -> Value {
-    match value {
-        Value::Object(map) if depth <= MAX_INLINE_DEPTH * 2 => {
-            if map.get("x-kubernetes-preserve-unknown-fields") == Some(&Value::Bool(true)) && depth > 0 {
-                return json!({"x-kubernetes-preserve-unknown-fields": true});
-            }
-            let keep = |(key, _): &(&String, &Value)| {
-                !matches!(key.as_str(), "oneOf" | "anyOf" | "allOf" | "not" | "nullable" | "x-kubernetes-validations")
-            };
-            map.iter().filter(keep).map(|(key, inner)| (key.clone(), expressible(inner, depth + 1))).collect()
-        }
-        Value::Array(items) => items.iter().map(|item| expressible(item, depth + 1)).collect(),
-        other => other.clone(),
     }
 }
