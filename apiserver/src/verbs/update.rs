@@ -17,7 +17,7 @@ use crate::registry::ids;
 use crate::status::{Outcome, Refusal};
 use crate::store::body::pack;
 use serde_json::Value;
-use skiff_kinds::object::meta;
+use skiff_kinds::object::{self, meta};
 use skiff_kinds::workload;
 use skiff_patch::apply::{Reset, Write, reset, settle_times, track_update};
 
@@ -191,6 +191,7 @@ fn created_by_put(ask: &Ask) -> bool {
 fn part(subresource: &str, kind: &crate::registry::Kind) -> Reset<'static> {
     match subresource {
         "status" => reset::SPEC,
+        "approval" => Reset::Only(&[&["metadata"], &["status", "conditions"]]),
         "ephemeralcontainers" => Reset::Only(&[&["spec", "ephemeralContainers"]]),
         _ => write::main_reset(kind),
     }
@@ -206,6 +207,9 @@ fn prepare(house: &House, ask: &Ask, change: &Change, mut new: Value, live: &Liv
     super::knative::default_changed(house, ask, &mut new, &live.value)?;
     (kind.strategy.default)(&mut new);
     confine(kind, sub, &mut new, &live.value);
+    if !sub.is_empty() {
+        object::prepare_subresource(kind.group(), kind.kind(), sub, &mut new, &live.value, &now);
+    }
     if sub == "status" {
         // Times that Go prints as null belong to whoever writes the condition.
         write::complete(kind, &mut new);
@@ -246,6 +250,9 @@ fn prepare(house: &House, ask: &Ask, change: &Change, mut new: Value, live: &Liv
         "resize" => workload::validate_resize(&new, &live.value),
         _ => Vec::new(),
     });
+    if !sub.is_empty() {
+        errors.extend(object::validate_subresource(kind.group(), kind.kind(), sub, &new, &live.value));
+    }
     crate::custom::validate(house, kind, sub, &new, Some(&live.value), &mut errors);
     policies::check(house, ask, sub, &new, Some(&live.value), &mut errors);
     if !errors.is_empty() {
@@ -283,6 +290,14 @@ fn confine(kind: &crate::registry::Kind, sub: &str, new: &mut Value, live: &Valu
                 if let Some(managed) = managed {
                     new["metadata"]["managedFields"] = managed;
                 }
+            }
+        }
+        "approval" => {
+            let conditions = new.pointer("/status/conditions").cloned();
+            keep(new, "spec");
+            keep(new, "status");
+            if let Some(conditions) = conditions {
+                new["status"]["conditions"] = conditions;
             }
         }
         "ephemeralcontainers" | "resize" => {

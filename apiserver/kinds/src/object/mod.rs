@@ -6,6 +6,7 @@
 mod account;
 mod amount;
 mod api_service;
+mod approval;
 mod at;
 mod autoscaler;
 mod certificate;
@@ -43,12 +44,33 @@ mod exchange_tests;
 #[cfg(test)]
 mod table_tests;
 
+use crate::field::FieldError;
 use crate::strategy::{PLAIN, Strategy};
+use serde_json::Value;
 
 pub use limit_apply::{apply_limit_range, check_claim};
 pub use name::{NameRule, name_rule};
 pub use service::{needs_cluster_ip, needs_health_port, node_ports_needed};
 pub use service_address::settle_addresses;
+
+/// Before a write to a subresource is checked: fills in and keeps what upstream's strategy of that subresource does.
+pub fn prepare_subresource(group: &str, kind: &str, sub: &str, new: &mut Value, old: &Value, now: &str) {
+    if (group, kind) == ("certificates.k8s.io", "CertificateSigningRequest") {
+        if sub != approval::APPROVAL {
+            approval::hold_approval(new, old);
+        }
+        approval::date(new, old, now);
+    }
+}
+
+/// Every fault of a write to a subresource of a kind without a Pod template.
+#[must_use]
+pub fn validate_subresource(group: &str, kind: &str, sub: &str, new: &Value, old: &Value) -> Vec<FieldError> {
+    match (group, kind) {
+        ("certificates.k8s.io", "CertificateSigningRequest") => approval::validate(sub, new, old),
+        _ => Vec::new(),
+    }
+}
 
 /// The strategy of a kind without a Pod template.
 #[must_use]
