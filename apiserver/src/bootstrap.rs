@@ -68,6 +68,11 @@ pub async fn run(house: &House) -> Outcome<()> {
         }
         make(house, ids::CONFIG_MAPS, map).await?;
     }
+    let ranges = format!("{}/{}", crate::project::pod::ipv4(crate::agents::SERVICE_NETWORK), crate::agents::SERVICE_PREFIX);
+    let range = json!({"metadata": {"name": "kubernetes"}, "spec": {"cidrs": [ranges]},
+        "status": {"conditions": [{"type": "Ready", "status": "True", "reason": "", "lastTransitionTime": clock::now_rfc3339(),
+            "message": "Kubernetes default Service CIDR is ready"}]}});
+    store(house, ids::SERVICE_CIDRS, range).await?;
     let port = house.address.port();
     let address = crate::project::pod::ipv4(crate::agents::SERVICE_NETWORK + 1);
     let labels = json!({"component": "apiserver", "provider": "kubernetes"});

@@ -126,6 +126,7 @@ pub mod ids {
         NAMESPACES = "" "namespaces", PODS = "" "pods", NODES = "" "nodes", SERVICES = "" "services", ENDPOINTS = "" "endpoints",
         CONFIG_MAPS = "" "configmaps", SECRETS = "" "secrets", SERVICE_ACCOUNTS = "" "serviceaccounts", EVENTS = "" "events",
         LIMIT_RANGES = "" "limitranges",
+        SERVICE_CIDRS = "networking.k8s.io" "servicecidrs",
         PRIORITY_CLASSES = "scheduling.k8s.io" "priorityclasses",
         REPLICATION_CONTROLLERS = "" "replicationcontrollers",
         DEPLOYMENTS = "apps" "deployments", REPLICA_SETS = "apps" "replicasets",

@@ -62,6 +62,7 @@ pub async fn run(settings: Settings, stop: impl Future<Output = ()> + Send + 'st
     tasks.spawn(finish_pods(house.clone(), outlets.finals));
     tasks.spawn(tick(house.clone()));
     tasks.spawn(verbs::knative::follow(house.clone()));
+    tasks.spawn(verbs::namespace::given::run(house.clone()));
     resume_namespaces(&house);
     verbs::collect::resume(&house);
     tasks.spawn(listen::run(house.clone(), listener, certificates.acceptor()?));
@@ -99,6 +100,7 @@ async fn open(settings: &Settings) -> Result<(Arc<House>, store::Queue, Log, Out
         address: settings.api_address,
         domain: settings.domain.clone(),
         metrics: Metrics::new()?,
+        given: verbs::namespace::given::Given::default(),
         documents: openapi::Documents::default(),
     });
     store.set_outbox(Arc::new(Followers { agents, house: Arc::downgrade(&house) }));
@@ -137,6 +139,7 @@ impl store::Outbox for Followers {
                 verbs::access::follow(&house, *resource, key, after.as_deref());
                 crate::custom::follow(&house.registry, *resource, key, after.as_deref());
                 crate::admit::policies::follow(&house, *resource, key, after.as_deref());
+                house.given.follow(&house, *resource, key, after.as_deref());
             }
         }
     }

@@ -5,7 +5,7 @@ use super::pod::ipv4;
 use super::template::Template;
 use crate::store::Core;
 use crate::store::body;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use skiff_engine::record::Phase;
 use std::sync::Arc;
 
@@ -129,7 +129,12 @@ fn target(member: &Member) -> Value {
     json!({"kind": "Pod", "namespace": member.template.namespace, "name": member.pod_name, "uid": name::uid_text(member.pod_uid)})
 }
 
-fn labels_of(service: &Value) -> serde_json::Map<String, Value> {
+/// Addresses are shown as ready whether they are or not.
+fn publishes(service: &Value) -> bool {
+    service.pointer("/spec/publishNotReadyAddresses").and_then(Value::as_bool).unwrap_or(false)
+}
+
+fn labels_of(service: &Value) -> Map<String, Value> {
     service.pointer("/metadata/labels").and_then(Value::as_object).cloned().unwrap_or_default()
 }
 
@@ -140,7 +145,7 @@ pub fn slice(core: &Core, service: &Subject<'_>, n: u32) -> Vec<u8> {
     let all = members(core, service.revisions);
     let part = all.chunks(SLICE_MAX).nth(n as usize).unwrap_or(&[]);
     let (namespace, service_name) = key.split_once('/').unwrap_or(("", key));
-    let publish = object.pointer("/spec/publishNotReadyAddresses").and_then(Value::as_bool).unwrap_or(false);
+    let publish = publishes(object);
     let endpoints: Vec<Value> = part
         .iter()
         .map(|m| {
@@ -175,16 +180,6 @@ pub fn endpoints(core: &Core, service: &Subject<'_>) -> Vec<u8> {
     let Subject { key, object, .. } = *service;
     let all = members(core, service.revisions);
     let (namespace, service_name) = key.split_once('/').unwrap_or(("", key));
-    let address = |m: &Member| json!({"ip": ipv4(m.address), "nodeName": m.node, "targetRef": target(m)});
-    let ready: Vec<Value> = all.iter().filter(|m| m.ready).map(address).collect();
-    let unready: Vec<Value> = all.iter().filter(|m| !m.ready && !m.terminating).map(address).collect();
-    let mut subset = serde_json::Map::new();
-    if !ready.is_empty() {
-        subset.insert("addresses".into(), Value::Array(ready));
-    }
-    if !unready.is_empty() {
-        subset.insert("notReadyAddresses".into(), Value::Array(unready));
-    }
     let mut labels = labels_of(object);
     labels.insert("endpoints.kubernetes.io/managed-by".into(), "endpoint-controller".into());
     if object.pointer("/spec/clusterIP").and_then(Value::as_str) == Some("None") {
@@ -195,10 +190,41 @@ pub fn endpoints(core: &Core, service: &Subject<'_>) -> Vec<u8> {
             "uid": name::uid_text(name::derived_uid(service.uid, b"endpoints")),
             "creationTimestamp": object.pointer("/metadata/creationTimestamp").cloned().unwrap_or_default(), "labels": labels},
     });
-    if !subset.is_empty() {
-        let list = all.first().map(|m| ports(object, &m.template)).unwrap_or_default();
-        subset.insert("ports".into(), Value::Array(list));
-        value["subsets"] = json!([subset]);
+    let publish = publishes(object);
+    let subsets = subsets(&all, publish, |template| ports(object, template));
+    if !subsets.is_empty() {
+        value["subsets"] = subsets.into();
     }
     body::pack(&value, true)
+}
+
+/// One subset for each set of ports that members have: a named port may be another number in each Pod.
+fn subsets(all: &[Member], publish: bool, ports: impl Fn(&Template) -> Vec<Value>) -> Vec<Value> {
+    let mut found: Vec<(Vec<Value>, Map<String, Value>)> = Vec::new();
+    let mut last: Option<(u32, usize)> = None;
+    for member in all.iter().filter(|m| publish || m.ready || !m.terminating) {
+        // Members come revision by revision, and those of one have the same ports.
+        let at = match last {
+            Some((serial, at)) if serial == member.template.serial => at,
+            _ => {
+                let list = ports(&member.template);
+                found.iter().position(|(ports, _)| *ports == list).unwrap_or_else(|| {
+                    found.push((list, Map::new()));
+                    found.len() - 1
+                })
+            }
+        };
+        last = Some((member.template.serial, at));
+        let field = if publish || member.ready { "addresses" } else { "notReadyAddresses" };
+        let address = json!({"ip": ipv4(member.address), "nodeName": member.node, "targetRef": target(member)});
+        let Some((_, subset)) = found.get_mut(at) else { continue };
+        if let Value::Array(list) = subset.entry(field).or_insert_with(|| json!([])) {
+            list.push(address);
+        }
+    }
+    let with_ports = |(ports, mut subset): (Vec<Value>, Map<String, Value>)| {
+        subset.insert("ports".into(), ports.into());
+        Value::Object(subset)
+    };
+    found.into_iter().map(with_ports).collect()
 }

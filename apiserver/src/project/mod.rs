@@ -3,6 +3,7 @@
 pub mod endpoints;
 pub mod kept;
 pub mod knative;
+pub mod mirror;
 pub mod name;
 pub mod node;
 pub mod pod;

@@ -93,7 +93,11 @@ impl Core {
             }
             _ => {
                 let derived = match resource {
-                    ids::ENDPOINTS | ids::ENDPOINT_SLICES => self.derived_endpoints(resource, key).map(|(_, version)| version),
+                    ids::ENDPOINTS => self.derived_endpoints(resource, key).map(|(_, version)| version),
+                    ids::ENDPOINT_SLICES => {
+                        let of_service = self.derived_endpoints(resource, key).map(|(_, version)| version);
+                        of_service.or_else(|| self.mirror_version(key))
+                    }
                     _ => None,
                 };
                 let version = derived.or_else(|| knative::views::find(self, resource, key))?;
@@ -171,6 +175,9 @@ impl Core {
             } else {
                 found.extend((0..selection.slices.max(1)).map(|n| item(endpoints::slice_key(key, selection.uid, n).into())));
             }
+        }
+        if resource == ids::ENDPOINT_SLICES {
+            self.mirror_items(prefix, found);
         }
     }
 
@@ -312,6 +319,7 @@ impl Core {
             Some(((service, n), _)) => {
                 self.world.documents.get(ids::SERVICES, &service).map(|d| self.render_endpoints(resource, &service, d, n))
             }
+            None if resource == ids::ENDPOINT_SLICES && self.mirror_version(key).is_some() => self.render_mirror(key),
             None => knative::views::render(self, resource, key),
         };
         rendered.unwrap_or_else(|| {

@@ -4,6 +4,7 @@
 
 use super::index::Index;
 use crate::project::knative::ripple;
+use crate::project::mirror::{Cause, Changed};
 use crate::project::template::Template;
 use crate::registry::{Registry, ids};
 use skiff_engine::record::{Document, ResourceId};
@@ -107,6 +108,7 @@ impl Core {
         self.world.settle(now_ms + settle_ms, epoch);
         self.flatten_all(&mut turn);
         let _ = self.finish(turn);
+        self.mirror_all();
     }
 
     /// The journal of a resource.
@@ -192,8 +194,13 @@ impl Core {
         };
         let shown = (view(before), view(after));
         self.push(resource, version, key, shown.0, shown.1);
-        if resource == ids::SERVICES {
-            self.note_service(version, key, before.as_deref());
+        match resource {
+            ids::SERVICES => {
+                self.note_service(version, key, before.as_deref());
+                self.note_mirror(version, key, Cause::Service);
+            }
+            ids::ENDPOINTS => self.note_mirror(version, key, Cause::Endpoints(before.as_deref())),
+            _ => {}
         }
         ripple::of_document(self, version, (resource, key), before.as_deref(), after.as_deref());
     }
@@ -284,6 +291,13 @@ impl Core {
                 _ => View::Derived,
             });
             self.push(resource, version, &object_key, before, exists.then_some(View::Derived));
+        }
+    }
+
+    /// A Service or Endpoints changed: the slices that mirror the latter are shown anew, made or gone.
+    fn note_mirror(&mut self, version: u64, key: &str, cause: Cause<'_>) {
+        for Changed { key, before, after } in self.mirror(key, version, cause) {
+            self.push(ids::ENDPOINT_SLICES, version, &key, before, after);
         }
     }
 

@@ -33,6 +33,8 @@ pub struct Index {
     by_prefix: HashMap<Box<str>, u32>,
     /// Services with a selector, by namespace and name.
     pub services: BTreeMap<Box<str>, Selection>,
+    /// Slices that mirror Endpoints, by the key of the Endpoints.
+    pub mirrors: BTreeMap<Box<str>, crate::project::mirror::Mirror>,
     selecting: super::selecting::Selecting,
     /// Addresses and node ports of Services.
     pub addresses: super::addresses::Addresses,

@@ -47,12 +47,7 @@ fn meta(namespace: &str, name: &str) -> Value {
 
 fn namespace(house: &House, new: &Value, transaction: &mut Transaction) {
     let Some(namespace) = new.pointer("/metadata/name").and_then(Value::as_str) else { return };
-    let account = json!({"metadata": meta(namespace, "default")});
-    let mut authority = json!({"metadata": meta(namespace, "kube-root-ca.crt"), "data": {"ca.crt": house.ca_pem}});
-    authority["metadata"]["annotations"] = json!({"kubernetes.io/description":
-        "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes clusters."});
-    transaction.writes.push(write_new(ids::SERVICE_ACCOUNTS, &account));
-    transaction.writes.push(write_new(ids::CONFIG_MAPS, &authority));
+    transaction.writes.extend(super::namespace::given::with_namespace(house, namespace));
 }
 
 /// The ReplicaSet of the present template, and the Deployment's number.

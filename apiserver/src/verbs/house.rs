@@ -32,6 +32,8 @@ pub struct House {
     pub domain: String,
     /// Metrics.
     pub metrics: crate::observe::Metrics,
+    /// Namespaces that may lack what each is given.
+    pub given: super::namespace::given::Given,
     /// Published schemas, made when first asked for.
     pub documents: crate::observe::openapi::Documents,
 }
