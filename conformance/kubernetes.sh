@@ -76,10 +76,10 @@ began=$(date +%s)
 PATH=$built:$PATH "$built/e2e.test" --kubeconfig="$data/admin.kubeconfig" --provider=skeleton --report-dir="$out" \
     --dump-logs-on-failure=false --ginkgo.no-color --ginkgo.v --ginkgo.focus="${FOCUS:-$(cat "$out/focus")}" >"$out/e2e.log" 2>&1 &
 suite=$!
-# One line a finished test, as it finishes.
-tail -n +1 -F --pid=$suite "$out/e2e.log" 2>/dev/null | grep --line-buffered -E '^• |^\[FAILED\]' || true
+# One line a finished test, as it finishes: its name is the last that was begun.
+tail -n +1 -F --pid=$suite "$out/e2e.log" 2>/dev/null | awk '/^\[sig-/ { name = $0 } /^• / { print $0, name; fflush() }' || true
 wait $suite || true
 [ -z "${FOCUS:-}" ] || exit 0
 python3 "$here/kubernetes/results.py" write "$list" --junit "$out/junit_01.xml" --seconds $(($(date +%s) - began)) \
-    --server "$("$skiff" --version) of $(git -C "$here" describe --always --dirty 2>/dev/null || echo 'no commit')" \
+    --server "$("$skiff" --version) of $(git -C "$here" rev-parse --short HEAD 2>/dev/null || echo 'no commit')" \
     --suite "$(sed -n 's|^require ||p' "$here/kubernetes/go.mod")" --results "$here/RESULTS.md" ${SLOW:+--slow}

@@ -134,5 +134,37 @@ pub fn yaml(bytes: &[u8]) -> Outcome<Value> {
         return Ok(value);
     }
     let text = std::str::from_utf8(bytes).map_err(|e| Refusal::bad_request(format!("error converting YAML to JSON: {e}")))?;
-    serde_saphyr::from_str(text).map_err(|e| Refusal::bad_request(format!("error converting YAML to JSON: yaml: {e}")))
+    // Of duplicate keys the last wins, as in Go's decoder; who must know of them asks `yaml_duplicate`.
+    let options = serde_saphyr::options! { duplicate_keys: serde_saphyr::DuplicateKeyPolicy::LastWins };
+    serde_saphyr::from_str_with_options(text, options)
+        .map_err(|e| Refusal::bad_request(format!("error converting YAML to JSON: yaml: {e}")))
+}
+
+/// The first key that is twice in a mapping, in the words of Go's strict decoder.
+#[must_use]
+pub fn yaml_duplicate(bytes: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let options = serde_saphyr::options! { with_snippet: false, duplicate_keys: serde_saphyr::DuplicateKeyPolicy::Error };
+    match serde_saphyr::from_str_with_options::<Value>(text, options) {
+        Err(serde_saphyr::Error::DuplicateMappingKey { key, location }) => {
+            let key = key.unwrap_or_default();
+            let place = format!("line {}: key {key:?} already set in map", location.line());
+            Some(format!("yaml: unmarshal errors:\n  {place}"))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_duplicate_keys_the_last_wins_and_the_line_is_known() {
+        let text = b"\nspec:\n  foo: a\n  foo: b\n";
+        assert_eq!(yaml(text).unwrap(), serde_json::json!({"spec": {"foo": "b"}}));
+        let said = yaml_duplicate(text).unwrap();
+        assert_eq!(said, "yaml: unmarshal errors:\n  line 4: key \"foo\" already set in map");
+        assert_eq!(yaml_duplicate(b"a: 1\nb: 1\n"), None);
+    }
 }

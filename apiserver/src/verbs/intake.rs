@@ -17,6 +17,15 @@ pub fn object(ask: &Ask, body: &[u8], validation: FieldValidation) -> Outcome<Va
     type_of(ask, &mut value)?;
     let raw = matches!(media, Media::Json).then_some(body);
     typed(ask, &ask.kind, &mut value, raw, validation)?;
+    if matches!(media, Media::Yaml)
+        && validation != FieldValidation::Ignore
+        && let Some(text) = bytes::yaml_duplicate(body)
+    {
+        if validation == FieldValidation::Strict {
+            return Err(Refusal::bad_request(format!("strict decoding error: {text}")));
+        }
+        ask.warn(text.replace('\n', " "));
+    }
     Ok(value)
 }
 

@@ -31,6 +31,8 @@ pub struct Patch {
     pub kind: PatchKind,
     body: Value,
     force: bool,
+    /// An apply's key that is there twice.
+    duplicate: Option<String>,
 }
 
 impl Patch {
@@ -63,7 +65,12 @@ impl Patch {
             }
             _ => bytes::json(body)?,
         };
-        Ok(Patch { kind, body, force })
+        Ok(Patch { kind, body, force, duplicate: None })
+    }
+
+    /// Looks for keys that are there twice in an apply's body.
+    pub fn note_duplicates(&mut self, body: &[u8]) {
+        self.duplicate = bytes::yaml_duplicate(body);
     }
 
     /// Whether the patch itself says which version it is for.
@@ -95,7 +102,7 @@ impl Patch {
                 strategic::apply(schema, root, target, self.body.clone())
                     .map_err(|e| if e.code() == 400 { Refusal::bad_request(e.to_string()) } else { Refusal::internal(e) })?
             }
-            PatchKind::Apply => return self.server_side(ask, Some(&live.value)),
+            PatchKind::Apply => return self.server_side(ask, Some(&live.value), validation),
         };
         if !new.is_object() {
             return Err(Refusal::bad_request("the patched object is no JSON object"));
@@ -108,11 +115,11 @@ impl Patch {
     ///
     /// # Errors
     /// As [`Patch::apply`].
-    pub(super) fn apply_new(&self, ask: &Ask) -> Outcome<Value> {
-        self.server_side(ask, None)
+    pub(super) fn apply_new(&self, ask: &Ask, validation: FieldValidation) -> Outcome<Value> {
+        self.server_side(ask, None, validation)
     }
 
-    fn server_side(&self, ask: &Ask, live: Option<&Value>) -> Outcome<Value> {
+    fn server_side(&self, ask: &Ask, live: Option<&Value>, validation: FieldValidation) -> Outcome<Value> {
         let Some(subject) = write::subject(&ask.kind) else {
             return Err(Refusal::media_type("415: Unsupported Media Type"));
         };
@@ -125,6 +132,14 @@ impl Patch {
         let gvk = Gvk::new(ask.kind.group(), &ask.kind.resource.version, ask.kind.kind());
         let result = apply::apply(subject, &write, &gvk, live, &self.body, self.force);
         let mut object = result.map_err(|error| refuse(ask, &error))?;
+        // What is wrong with the fields themselves is said before this, as upstream says it.
+        match &self.duplicate {
+            Some(text) if validation == FieldValidation::Strict => {
+                return Err(Refusal::bad_request(format!("error strict decoding YAML: error converting YAML to JSON: {text}")));
+            }
+            Some(text) => ask.warn(text.replace('\n', " ")),
+            None => {}
+        }
         intake::typed(ask, &ask.kind, &mut object, None, FieldValidation::Ignore)?;
         Ok(object)
     }

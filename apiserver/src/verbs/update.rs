@@ -71,10 +71,13 @@ pub async fn put(house: &House, ask: &Ask, body: &[u8]) -> Outcome<Reply> {
 /// # Errors
 /// As [`put`], and what is wrong with the patch.
 pub async fn patch(house: &House, ask: &Ask, body: &[u8]) -> Outcome<Reply> {
-    let patch = Patch::decode(ask, body)?;
+    let mut patch = Patch::decode(ask, body)?;
     let apply = matches!(patch.kind, PatchKind::Apply);
     let dry = ask.write_options("PatchOptions", apply)?;
     let validation = ask.field_validation("PatchOptions")?;
+    if apply && validation != FieldValidation::Ignore {
+        patch.note_duplicates(body);
+    }
     change(house, ask, &Change::Patch(patch), dry, validation).await
 }
 
@@ -92,7 +95,7 @@ fn check_name(ask: &Ask, object: &mut Value) -> Outcome<()> {
 async fn change(house: &House, ask: &Ask, change: &Change, dry: bool, validation: FieldValidation) -> Outcome<Reply> {
     for _ in 0..TRIES_MAX {
         let Some(live) = live(house, ask) else {
-            return absent(house, ask, change, dry).await;
+            return absent(house, ask, change, dry, validation).await;
         };
         let mut new = match change {
             Change::Whole(object) => object.clone(),
@@ -149,11 +152,11 @@ fn check_uid(ask: &Ask, new: &Value, live: &Value) -> Outcome<()> {
 }
 
 /// The object is not there: an apply makes it, some kinds are made by PUT, all else is 404.
-async fn absent(house: &House, ask: &Ask, change: &Change, dry: bool) -> Outcome<Reply> {
+async fn absent(house: &House, ask: &Ask, change: &Change, dry: bool, validation: FieldValidation) -> Outcome<Reply> {
     let sub = !ask.address.subresource.is_empty();
     match change {
         Change::Patch(patch) if matches!(patch.kind, PatchKind::Apply) && !sub => {
-            let mut object = patch.apply_new(ask)?;
+            let mut object = patch.apply_new(ask, validation)?;
             check_name(ask, &mut object)?;
             place(ask, &mut object)?;
             if object.pointer("/metadata/uid").and_then(Value::as_str).is_some_and(|u| !u.is_empty()) {
