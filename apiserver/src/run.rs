@@ -150,10 +150,15 @@ async fn tick(house: Arc<House>) {
     let mut every = tokio::time::interval(Duration::from_millis(250));
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut count = 0u64;
+    let mut compacted = std::time::Instant::now();
     loop {
         every.tick().await;
         count += 1;
         house.store.turn(|world, turn| world.tick(turn));
+        if compacted.elapsed() >= store::COMPACT_EVERY {
+            compacted = std::time::Instant::now();
+            house.store.compact();
+        }
         if count.is_multiple_of(240) {
             house.store.trim(ids::EVENTS, events::EVENTS_MAX, 0);
         }

@@ -189,7 +189,7 @@ impl Core {
         if version >= self.world.version {
             return Ok(self.items(resource, namespace));
         }
-        if version < self.first_version || self.journal_ref(resource).is_some_and(|j| version < j.floor()) {
+        if self.is_compacted(version) || self.journal_ref(resource).is_some_and(|j| version < j.floor()) {
             return Err(Compacted);
         }
         let mut items: BTreeMap<Box<str>, Item> =

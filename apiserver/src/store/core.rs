@@ -66,6 +66,8 @@ pub struct Core {
     pub ceiling: u64,
     /// Versions below this are of an earlier run.
     pub first_version: u64,
+    /// Versions below this can no longer be read exactly; what it becomes next.
+    compacted: (u64, u64),
     live: bool,
     /// Part of 10.0.0.0/8 of the first node's pods; set once, before any node joins.
     pub first_pod_part: OnceLock<u32>,
@@ -84,6 +86,7 @@ impl Core {
             journals: HashMap::new(),
             ceiling: 0,
             first_version: 0,
+            compacted: (0, 0),
             live: false,
             first_pod_part: OnceLock::new(),
             retired: Vec::new(),
@@ -109,6 +112,18 @@ impl Core {
         self.flatten_all(&mut turn);
         let _ = self.finish(turn);
         self.mirror_all();
+    }
+
+    /// Ends a period: what was the present when the last one ended can no longer be read exactly. Called every
+    /// [`super::COMPACT_EVERY`], so that a continued list can go on for one to two of them, as with upstream's etcd.
+    pub(super) fn compact(&mut self) {
+        self.compacted = (self.compacted.1, self.world.version);
+    }
+
+    /// Whether the state at a version can still be shown.
+    #[must_use]
+    pub fn is_compacted(&self, version: u64) -> bool {
+        version < self.compacted.0.max(self.first_version)
     }
 
     /// The journal of a resource.
@@ -311,5 +326,22 @@ impl Core {
     pub(super) fn restore_document(&mut self, resource: ResourceId, key: &str, document: Arc<Document>) {
         self.index.note_document(resource, key, None, Some(&document));
         self.world.restore_document(resource, key, document);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_can_be_read_for_one_to_two_periods() {
+        let mut core = Core::new(Arc::new(Registry::new()));
+        core.world.raise_version(10);
+        core.compact();
+        core.world.raise_version(20);
+        assert!(core.items_at(ids::NAMESPACES, None, 9).is_ok());
+        core.compact();
+        assert!(core.items_at(ids::NAMESPACES, None, 9).is_err());
+        assert!(core.items_at(ids::NAMESPACES, None, 10).is_ok());
     }
 }

@@ -29,6 +29,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot, watch};
 
+/// Between two compactions (upstream's `--etcd-compaction-interval`).
+pub const COMPACT_EVERY: std::time::Duration = std::time::Duration::from_secs(300);
+
 /// Transactions waiting for the log; at the bound the caller waits (and its request times out).
 pub const PROPOSALS_MAX: usize = 8192;
 
@@ -78,6 +81,11 @@ impl Store {
     /// A look at the tables. Short: writers wait meanwhile.
     pub fn read(&self) -> RwLockReadGuard<'_, Core> {
         self.core.read()
+    }
+
+    /// Ends a period of exact reads; see [`Core`].
+    pub fn compact(&self) {
+        self.core.write().compact();
     }
 
     /// One turn of fleet commands.
