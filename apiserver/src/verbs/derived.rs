@@ -25,6 +25,17 @@ fn sandbox_of(house: &House, ask: &Ask) -> Option<SandboxKey> {
     }
 }
 
+/// Whether two states of a Pod name the same owners; order does not matter.
+fn same_owners(live: &Value, new: &Value) -> bool {
+    let owners = |object: &Value| {
+        let list = object.pointer("/metadata/ownerReferences").and_then(Value::as_array).into_iter().flatten();
+        let mut uids: Vec<String> = list.filter_map(|o| o.get("uid")?.as_str().map(str::to_owned)).collect();
+        uids.sort_unstable();
+        uids
+    };
+    owners(live) == owners(new)
+}
+
 /// Keeps an edit of a derived object.
 ///
 /// # Errors
@@ -45,6 +56,10 @@ pub async fn edit(house: &House, ask: &Ask, live: &Live, new: &Value) -> Outcome
     }
     if new.get("status") != live.value.get("status") && ask.address.subresource == "status" {
         return Err(refuse("status"));
+    }
+    if !same_owners(&live.value, new) {
+        // It goes with its revision, whoever else might hold it.
+        return Err(refuse("metadata.ownerReferences"));
     }
     let mut kept = Map::new();
     for field in ["labels", "annotations", "finalizers", "ownerReferences", "managedFields"] {
@@ -90,5 +105,20 @@ pub fn delete(house: &House, ask: &Ask, found: &Live, grace_s: Option<i64>, dry:
     match house.find(&ask.kind, &ask.address.key()) {
         Some(shown) => Ok((false, shown)),
         None => Ok((true, found.shown.clone())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn owners_are_compared_by_identity() {
+        let pod =
+            |uids: &[&str]| json!({"metadata": {"ownerReferences": uids.iter().map(|u| json!({"uid": u})).collect::<Vec<_>>()}});
+        assert!(same_owners(&pod(&["a", "b"]), &pod(&["b", "a"])));
+        assert!(!same_owners(&pod(&["a"]), &pod(&["a", "b"])));
+        assert!(!same_owners(&pod(&["a"]), &json!({"metadata": {}})));
     }
 }
