@@ -18,6 +18,8 @@ pub const TYPE_KEY: &str = "@type";
 pub(super) const SPEND: &str = "@spend";
 /// An empty list that a loop begins with.
 pub(super) const BEGIN: &str = "@begin";
+/// Spells what the interpreter's own `string` cannot.
+pub(super) const SPELL: &str = "@spell";
 /// Tells the meter how large a result has become.
 pub(super) const WEIGH: &str = "@weigh";
 
@@ -59,7 +61,10 @@ impl Lowering<'_> {
                     self.node(target);
                 }
                 inner.args.iter_mut().for_each(|arg| self.node(arg));
-                if grows(inner) {
+                if inner.target.is_none() && inner.func_name == "string" {
+                    let args = std::mem::take(&mut inner.args);
+                    inner.args = vec![node(call(SPELL, args))];
+                } else if grows(inner) {
                     let inner = IdedExpr { id: expression.id, expr: std::mem::take(&mut expression.expr) };
                     expression.expr = call(WEIGH, vec![inner]);
                 }

@@ -3,6 +3,7 @@
 //! Fed with lowered expressions and values of variables by `check` and by policies. The language and Kubernetes' functions are
 //! the crate `kube-cel`'s; it cannot count, so loops and sums ask the meter here.
 
+use super::convert;
 use super::lower::{BEGIN, SPEND, WEIGH};
 use kube_cel::KubeCelExt as _;
 use kube_cel::cel::context::VariableResolver;
@@ -40,15 +41,9 @@ thread_local! {
     static METER: RefCell<Meter> = RefCell::new(Meter { left: COST_MAX, turns: HashMap::new() });
 }
 
-/// Types by the names that rules know them under; `type(x) == int` compares these.
-const TYPES: &[&str] = &["int", "uint", "double", "bool", "string", "bytes", "list", "map", "null_type"];
-
 fn functions() -> Context<'static> {
     let mut context = Context::default().with_all();
-    context.add_function("type", |value: Cel| -> ResolveResult { Ok(Cel::String(Arc::new(type_name(&value).to_owned()))) });
-    for name in TYPES {
-        context.add_variable_from_value(*name, Cel::String(Arc::new((*name).to_owned())));
-    }
+    convert::register(&mut context);
     context.add_function(BEGIN, |number: i64| -> ResolveResult {
         METER.with_borrow_mut(|meter| meter.turns.insert(number, 0));
         Ok(Cel::List(Arc::new(Vec::new())))
@@ -182,22 +177,5 @@ fn worded(error: &ExecutionError) -> String {
         E::IndexOutOfBounds(_) => "index out of bounds".to_owned(),
         E::UnsupportedKeyType(_) => "unsupported key type".to_owned(),
         _ => "no such overload".to_owned(),
-    }
-}
-
-fn type_name(value: &Cel) -> &'static str {
-    match value {
-        Cel::Int(_) => "int",
-        Cel::UInt(_) => "uint",
-        Cel::Float(_) => "double",
-        Cel::Bool(_) => "bool",
-        Cel::String(_) => "string",
-        Cel::Bytes(_) => "bytes",
-        Cel::List(_) => "list",
-        Cel::Map(_) => "map",
-        Cel::Timestamp(_) => "google.protobuf.Timestamp",
-        Cel::Duration(_) => "google.protobuf.Duration",
-        Cel::Null => "null_type",
-        _ => "dyn",
     }
 }

@@ -8,7 +8,7 @@
 //! parse, rewrite        text to expression, macros expanded
 //! types                 what an expression evaluates to, or why it cannot
 //! lower                 expression to what the interpreter reads well, with a meter in each loop
-//! machine               functions, variables, meter, evaluation
+//! machine, convert      functions, variables, meter, evaluation
 //! value, authorizer     objects and `authorizer` as values
 //! compile, check        rules of definitions
 //! ```
@@ -16,8 +16,11 @@
 mod authorizer;
 mod check;
 mod compile;
+mod convert;
 mod lower;
 mod machine;
+#[cfg(test)]
+mod machine_tests;
 mod parse;
 mod rewrite;
 pub mod types;

@@ -208,7 +208,10 @@ lists.range int list(int)
 sets.contains;sets.equivalent;sets.intersects list(A),list(A) bool
 base64.encode bytes string
 base64.decode string bytes
-math.greatest;math.least A A
+math.greatest;math.least int int
+math.greatest;math.least uint uint
+math.greatest;math.least double double
+math.greatest;math.least list(A) A
 math.greatest;math.least dyn,dyn dyn
 math.greatest;math.least dyn,dyn,dyn dyn
 math.greatest;math.least dyn,dyn,dyn,dyn dyn
@@ -258,7 +261,6 @@ isCIDR string bool
 .ip net.CIDR net.IP
 .masked net.CIDR net.CIDR
 .prefixLength net.CIDR int
-format.named string optional(kubernetes.NamedFormat)
 format.dns1123Label;format.dns1123Subdomain;format.dns1035Label;format.qualifiedName;format.labelValue - kubernetes.NamedFormat
 format.dns1123LabelPrefix;format.dns1123SubdomainPrefix;format.dns1035LabelPrefix - kubernetes.NamedFormat
 format.uri;format.uuid;format.byte;format.date;format.datetime - kubernetes.NamedFormat
