@@ -205,6 +205,15 @@ fn variables_conditions_and_surroundings() {
     assert!(conditional("object.spec.replicas == 1").is_some());
 }
 
+/// Each twice as long as the one before.
+fn variables_of(last: usize) -> Vec<Value> {
+    let mut variables = vec![json!({"name": "v0", "expression": "'0123456789'"})];
+    for i in 1..=last {
+        variables.push(json!({"name": format!("v{i}"), "expression": format!("variables.v{} + variables.v{}", i - 1, i - 1)}));
+    }
+    variables
+}
+
 #[test]
 fn what_costs_too_much_ends() {
     let many = "[1,2,3,4,5,6,7,8,9,10,1,2,3,4,5,6,7,8,9,10,1,2,3,4,5,6,7,8,9,10]";
@@ -212,11 +221,7 @@ fn what_costs_too_much_ends() {
     let text = "validation failed due to running out of cost budget, no further validation rules will be run";
     let costly = json!({"matchConditions": [{"name": "c", "expression": deep}], "validations": [{"expression": "true"}]});
     assert_eq!(denial(costly, &deployment(1)), refused(text, "Invalid"));
-    let mut variables = vec![json!({"name": "v0", "expression": "'0123456789'"})];
-    for i in 1..60 {
-        variables.push(json!({"name": format!("v{i}"), "expression": format!("variables.v{} + variables.v{}", i - 1, i - 1)}));
-    }
-    let spec = json!({"variables": variables, "validations": [{"expression": "variables.v59 == ''"}]});
+    let spec = json!({"variables": variables_of(59), "validations": [{"expression": "variables.v59 == ''"}]});
     assert_eq!(denial(spec, &deployment(1)), refused(text, "Invalid"));
     let long = vec!["1"; 5000].join("+");
     let found = Policy::compile(Flavour::Validating, &policy(json!({"validations": [{"expression": format!("{long} > 0")}]})));

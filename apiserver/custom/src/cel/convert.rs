@@ -1,10 +1,11 @@
 //! Functions from one type to another that the interpreter lacks or reads otherwise than cel-go: `type`, `dyn`, `bool`, `int` of
-//! times, `string` of truths and times, `size` of texts.
+//! times, `string` of truths and times, `size` of texts, `replace` within bounds.
 //!
 //! Fed by `machine`, whose functions these join.
 
 use super::lower::SPELL;
-use kube_cel::cel::extractors::This;
+use super::machine::pay;
+use kube_cel::cel::extractors::{Arguments, This};
 use kube_cel::cel::{Context, ExecutionError, FunctionContext, ResolveResult, Value as Cel, functions};
 use std::sync::Arc;
 
@@ -35,11 +36,26 @@ pub(super) fn register(context: &mut Context<'static>) {
             other => functions::size(ftx, This(other)).map(Cel::Int),
         }
     });
+    context.add_function("replace", |This(this): This<Arc<String>>, Arguments(args): Arguments| -> ResolveResult {
+        replaced(&this, &args)
+    });
     context.add_function(SPELL, |value: Cel| -> ResolveResult { Ok(spelled(value)) });
 }
 
 fn text(value: &str) -> Cel {
     Cel::String(Arc::new(value.to_owned()))
+}
+
+/// `replace`, paid for before it is done: a text can make another one longer by its own length, again and again.
+fn replaced(this: &str, args: &[Cel]) -> ResolveResult {
+    let (from, to, most) = match args {
+        [Cel::String(from), Cel::String(to)] => (from, to, usize::MAX),
+        [Cel::String(from), Cel::String(to), Cel::Int(most)] => (from, to, usize::try_from(*most).unwrap_or(usize::MAX)),
+        _ => return Err(ExecutionError::NoSuchOverload),
+    };
+    let found = this.matches(from.as_str()).take(most).count();
+    pay(this.len().saturating_add(found.saturating_mul(to.len())))?;
+    Ok(text(&this.replacen(from.as_str(), to, most)))
 }
 
 fn truth(value: Cel) -> ResolveResult {

@@ -114,6 +114,7 @@ impl Lowering<'_> {
             let number = LOOPS.fetch_add(1, Ordering::Relaxed);
             inner.accu_init.expr = call(BEGIN, vec![int(number)]);
             arguments.push(int(number));
+            weigh_items(&mut inner.loop_step, &inner.iter_var);
         }
         let condition = std::mem::take(&mut inner.loop_cond);
         let stop = node(Expr::Literal(LiteralValue::Boolean(false.into())));
@@ -121,10 +122,27 @@ impl Lowering<'_> {
     }
 }
 
+/// Items that a loop collects are weighed, unless they are those that it goes over.
+fn weigh_items(step: &mut IdedExpr, item: &str) {
+    let Expr::Call(sum) = &mut step.expr else { return };
+    match (sum.func_name.as_str(), sum.args.as_mut_slice()) {
+        (operators::CONDITIONAL, [_, then, _]) => weigh_items(then, item),
+        (operators::ADD, [_, IdedExpr { expr: Expr::List(list), .. }]) => {
+            for element in &mut list.elements {
+                if !matches!(&element.expr, Expr::Ident(name) if name == item) {
+                    let inner = std::mem::take(element);
+                    element.expr = call(WEIGH, vec![inner]);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
 /// Whether a call's result may be longer than what it is made of. The step of a loop that collects is paid by the loop.
 fn grows(inner: &CallExpr) -> bool {
     let collects = inner.args.first().is_some_and(|arg| matches!(&arg.expr, Expr::Ident(name) if name.starts_with('@')));
-    matches!(inner.func_name.as_str(), operators::ADD | "replace" | "join" | "format") && !collects
+    matches!(inner.func_name.as_str(), operators::ADD | "join" | "format") && !collects
 }
 
 fn constructed(object: StructExpr) -> Expr {

@@ -76,9 +76,17 @@ fn weigh(value: Cel) -> ResolveResult {
         Cel::Bytes(bytes) => bytes.len(),
         _ => return Ok(value),
     };
-    let cost = if size > RESULT_MAX { i64::MAX } else { i64::try_from(size / 10).unwrap_or(i64::MAX) };
-    METER.with_borrow_mut(|meter| meter.spend(cost))?;
+    pay(size)?;
     Ok(value)
+}
+
+/// Pays for a result before it is made.
+///
+/// # Errors
+/// It costs too much.
+pub(super) fn pay(bytes: usize) -> Result<(), ExecutionError> {
+    let cost = if bytes > RESULT_MAX { i64::MAX } else { i64::try_from(bytes / 10).unwrap_or(i64::MAX) };
+    METER.with_borrow_mut(|meter| meter.spend(cost))
 }
 
 impl Meter {

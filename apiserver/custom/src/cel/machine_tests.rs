@@ -1,7 +1,7 @@
 //! Expressions that hold in cel-go.
 
 use super::lower::lower;
-use super::machine::scoped;
+use super::machine::{Fault, OUT_OF_BUDGET, metered, scoped};
 use super::parse;
 use super::types::{Names, Shape, Type, infer};
 use super::value::plain;
@@ -103,4 +103,32 @@ fn expressions_that_hold() {
         }
     }
     assert!(wrong.is_empty(), "{} of {} differ:\n{}", wrong.len(), HOLD.len(), wrong.join("\n"));
+}
+
+#[test]
+fn what_grows_is_paid_for() {
+    let evaluate = |source: &str, budget| {
+        let mut expression = parse(source).unwrap();
+        lower(&mut expression, &|_, _| false);
+        let text = "a".repeat(1000);
+        let object = json!({"text": text, "list": vec![1; 100]});
+        metered(budget, || scoped([("o", plain(&object))], |scope| scope.evaluate(&expression, None)))
+    };
+    for source in [
+        "o.list.map(x, o.text).size() == 100",
+        "o.text.replace('a', o.text).size() == 1000000",
+        "(o.text + o.text + o.text).size() == 3000",
+        "o.list.all(x, o.list.all(y, x == y))",
+        "o.list.map(x, x).size() == 100",
+    ] {
+        let (result, left) = evaluate(source, 10_000_000);
+        assert_eq!(result, Ok(Cel::Bool(true)), "{source}");
+        let cost = 10_000_000 - left;
+        assert!(cost > 0, "{source} costs nothing");
+        let (result, left) = evaluate(source, cost - 1);
+        assert_eq!(result, Err(Fault::Text(OUT_OF_BUDGET.to_owned())), "{source}");
+        assert!(left < 0, "{source}");
+    }
+    // A text that would be longer than any may be is not made.
+    assert!(evaluate("o.text.replace('a', o.text).replace('a', o.text) == ''", i64::MAX).0.is_err());
 }
