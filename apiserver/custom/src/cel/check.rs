@@ -1,7 +1,7 @@
 //! Rules asked about an object: which apply, what they answer, and how a refusal is worded.
 
 use super::compile::Rule;
-use super::machine::{COST_MAX, deep, metered, scoped};
+use super::machine::{COST_MAX, OUT_OF_BUDGET, deep, is_spent, metered, scoped};
 use super::value::convert;
 use crate::tree::Tree;
 use crate::validate::{counterpart, member, shown};
@@ -15,12 +15,15 @@ use std::sync::Arc;
 /// Longest message that a `messageExpression` may give, in bytes.
 const MESSAGE_BYTES_MAX: usize = 5120;
 
+/// What all rules about one object may cost: as many turns of loops as upstream's budget pays for, whose turns cost a quarter.
+const RULES_COST_MAX: i64 = 4 * COST_MAX;
+
 /// Errors of all rules that an object breaks.
 #[must_use]
 pub fn check(tree: &Tree, new: &Value, old: Option<&Value>) -> Vec<FieldError> {
     let mut out = Vec::new();
     if tree.has_rules {
-        deep(|| metered(COST_MAX, || node(tree, new, old, "", true, &mut out)));
+        deep(|| metered(RULES_COST_MAX, || node(tree, new, old, "", true, &mut out)));
     }
     out
 }
@@ -34,6 +37,9 @@ fn node(tree: &Tree, value: &Value, old: Option<&Value>, path: &str, root: bool,
         let same = before == Some(value);
         let (new, old) = (convert(tree, value, root), before.map(|old| convert(tree, old, root)));
         for rule in &tree.rules {
+            if is_spent() {
+                return;
+            }
             // What has not changed is not refused anew, unless the rule is about the change itself.
             let error = ask(rule, &new, old.as_ref(), path).filter(|_| !same || rule.transition);
             out.extend(error);
@@ -80,6 +86,7 @@ fn ask(rule: &Rule, new: &Cel, old: Option<&Cel>, path: &str) -> Option<FieldErr
             Some(FieldError { why: rule.reason, field, value: Value::Null, detail })
         }
         Ok(_) => Some(unshown(shown(path), format!("no such overload evaluating rule: {}", name_of(rule)))),
+        Err(error) if error == OUT_OF_BUDGET => Some(unshown(shown(path), error)),
         Err(error) => Some(unshown(shown(path), format!("{error} evaluating rule: {}", name_of(rule)))),
     }
 }
