@@ -5,8 +5,9 @@
 //! emptied by `namespace.rs`.
 
 use super::ask::Ask;
-use super::dependents::{FOREGROUND, ORPHAN, dependents, finalizers, is_collectors, set_collectors};
+use super::dependents::{dependents, finalizers, is_collectors, set_collectors};
 use super::house::House;
+use super::propagation::{Options, Policy};
 use super::reply::{self, ListMeta, Reply, Shown};
 use super::select::Selection;
 use super::update::{Live, live, uid_of};
@@ -20,96 +21,7 @@ use crate::store::is_deleting;
 use serde_json::{Value, json};
 use skiff_engine::command::Transaction;
 use skiff_engine::record::{Expect, Write};
-use skiff_kinds::FieldError;
 use std::sync::Arc;
-
-/// What becomes of dependents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Policy {
-    /// They go.
-    Background,
-    /// They go, and their owner after them.
-    Foreground,
-    /// They stay, without this owner.
-    Orphan,
-}
-
-impl Policy {
-    /// What a deletion without a word about it means: what is asked for by the object's own finalizers.
-    fn of(object: &Value) -> Policy {
-        let has = |finalizer| finalizers(object).any(|f| f == finalizer);
-        match (has(ORPHAN), has(FOREGROUND)) {
-            (true, _) => Policy::Orphan,
-            (_, true) => Policy::Foreground,
-            _ => Policy::Background,
-        }
-    }
-
-    /// The finalizer with which a stock server's collector holds the object until its dependents are seen to.
-    fn finalizer(self) -> Option<&'static str> {
-        match self {
-            Policy::Background => None,
-            Policy::Foreground => Some(FOREGROUND),
-            Policy::Orphan => Some(ORPHAN),
-        }
-    }
-}
-
-/// Options of a deletion, from body and query.
-struct Options {
-    dry: bool,
-    grace_s: Option<i64>,
-    uid: Option<String>,
-    version: Option<String>,
-    policy: Option<Policy>,
-}
-
-impl Options {
-    fn parse(ask: &Ask, body: &[u8]) -> Outcome<Options> {
-        let sent = if body.is_empty() {
-            Value::Null
-        } else {
-            crate::decode::bytes::parse(crate::decode::bytes::media(ask.content_type.as_deref())?, body)?
-        };
-        let text = |pointer: &str| sent.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
-        let query = |name: &str| Some(ask.query.text(name)).filter(|v| !v.is_empty()).map(str::to_owned);
-        let dry: Vec<Value> = match sent.get("dryRun").and_then(Value::as_array) {
-            Some(list) => list.clone(),
-            None => ask.query.all("dryRun").filter(|v| !v.is_empty()).map(Value::from).collect(),
-        };
-        let mut errors = Vec::new();
-        if dry.iter().any(|v| v != "All") {
-            errors.push(FieldError::not_supported("dryRun", Value::Array(dry.clone()), &["All"]));
-        }
-        let policy = text("/propagationPolicy").or_else(|| query("propagationPolicy"));
-        let orphan = sent.get("orphanDependents").and_then(Value::as_bool).or(ask.query.flag_opt("orphanDependents")?);
-        if let (Some(policy), Some(_)) = (&policy, orphan) {
-            let text = "orphanDependents and deletionPropagation cannot be both set";
-            errors.push(FieldError::invalid("propagationPolicy", policy.as_str(), text));
-        }
-        let policy = match policy.as_deref() {
-            Some("Orphan") => Some(Policy::Orphan),
-            Some("Background") => Some(Policy::Background),
-            Some("Foreground") => Some(Policy::Foreground),
-            Some(other) => {
-                errors.push(FieldError::not_supported("propagationPolicy", other, &["Background", "Foreground", "Orphan"]));
-                None
-            }
-            None => orphan.map(|orphan| if orphan { Policy::Orphan } else { Policy::Background }),
-        };
-        if !errors.is_empty() {
-            return Err(Refusal::invalid("meta.k8s.io", "DeleteOptions", "", &errors));
-        }
-        let grace_s = sent.get("gracePeriodSeconds").and_then(Value::as_i64).or(ask.query.number("gracePeriodSeconds")?);
-        Ok(Options {
-            dry: !dry.is_empty(),
-            grace_s,
-            uid: text("/preconditions/uid"),
-            version: text("/preconditions/resourceVersion"),
-            policy,
-        })
-    }
-}
 
 /// DELETE of an object.
 ///
@@ -139,8 +51,8 @@ async fn delete_past(
         check_preconditions(ask, &options, &found)?;
         check_protected(ask)?;
         judge(&Pass::delete(house, ask, options.dry), &found.value)?;
-        if let Some((gone, shown)) = remove(house, ask, &options, &found).await? {
-            let policy = options.policy.unwrap_or_else(|| Policy::of(&found.value));
+        let policy = policy(house, ask, ask, &options, &found);
+        if let Some((gone, shown)) = remove(house, ask, &options, policy, &found).await? {
             return answer(ask, &found, gone, &shown, policy.finalizer());
         }
     }
@@ -177,8 +89,32 @@ fn check_preconditions(ask: &Ask, options: &Options, found: &Live) -> Outcome<()
     Ok(())
 }
 
+/// What becomes of an object's dependents; `heard` gets the warnings.
+fn policy(house: &House, heard: &Ask, ask: &Ask, options: &Options, found: &Live) -> Policy {
+    let kind = &ask.kind;
+    if let (None, Some(warning)) = (options.policy, &kind.resource.orphans) {
+        let has_derived = house.store.read().has_derived(kind.id, &ask.address.key());
+        if has_derived {
+            heard.warn(format!(
+                "pods of {} are preserved upstream when no propagationPolicy is given; skiff removes them, as with Background",
+                kind.resource.plural
+            ));
+        } else if !warning.is_empty() {
+            heard.warn(warning.to_string());
+        }
+        return Policy::by_default(kind, &found.value, has_derived);
+    }
+    options.policy.unwrap_or_else(|| Policy::by_default(kind, &found.value, false))
+}
+
 /// Removes or marks. `None`: somebody else was faster. The flag says whether it is gone.
-async fn remove(house: &Arc<House>, ask: &Ask, options: &Options, found: &Live) -> Outcome<Option<(bool, Shown)>> {
+async fn remove(
+    house: &Arc<House>,
+    ask: &Ask,
+    options: &Options,
+    policy: Policy,
+    found: &Live,
+) -> Outcome<Option<(bool, Shown)>> {
     let kind = &ask.kind;
     let Some(stored) = found.stored else {
         return super::derived::delete(house, ask, found, options.grace_s, options.dry).map(Some);
@@ -189,7 +125,6 @@ async fn remove(house: &Arc<House>, ask: &Ask, options: &Options, found: &Live) 
     if kind.id == ids::CRDS {
         return crate::custom::removal::delete(house, ask, found, stored, options.dry).await;
     }
-    let policy = options.policy.unwrap_or_else(|| Policy::of(&found.value));
     let grace_s = grace_of(house, kind, &found.value, options.grace_s);
     let (has_derived, waits) = {
         let core = house.store.read();
@@ -379,7 +314,8 @@ pub async fn delete_collection(house: &Arc<House>, ask: &Ask, body: &[u8]) -> Ou
             let verdict = Pass::delete(house, &one, options.dry).validate(Written { new: None, old: Some(&found.value) });
             one.warnings.lock().drain(..).for_each(|text| ask.warn(text));
             verdict?;
-            if remove(house, &one, &options, &found).await?.is_some() {
+            let policy = policy(house, ask, &one, &options, &found);
+            if remove(house, &one, &options, policy, &found).await?.is_some() {
                 taken.push(Shown { version: item.version, body });
                 break;
             }

@@ -15,6 +15,7 @@ pub mod list;
 pub mod namespace;
 pub mod patch;
 pub mod pods;
+pub mod propagation;
 pub mod reply;
 pub mod review;
 pub mod scale;

@@ -35,6 +35,7 @@ pub(super) fn core() -> Vec<Resource> {
         row("ReplicationController", "replicationcontrollers")
             .short(&["rc"])
             .categories(&["all"])
+            .orphaning("")
             .scale()
             .status()
             .hash("Jond2If31h0="),

@@ -6,6 +6,9 @@ fn row(group: &'static str, version: &'static str, kind: &'static str, plural: &
     Resource::new(group, version, kind, plural)
 }
 
+/// What upstream says when a Job is deleted without a policy.
+const JOB_PODS_STAY: &str = "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning";
+
 /// A kind that only answers POST.
 fn review(group: &'static str, kind: &'static str, plural: &'static str) -> Resource {
     row(group, "v1", kind, plural).cluster().verbs(Verbs::CREATE).stored(Storage::Virtual)
@@ -38,7 +41,7 @@ pub(super) fn workloads() -> Vec<Resource> {
             .converts("stored as v2: targetCPUUtilizationPercentage is the one Resource metric `cpu`; other metrics and the behaviour travel in annotations")
             .hash("qwQve8ut294="),
         row("batch", "v1", "CronJob", "cronjobs").short(&["cj"]).categories(&["all"]).status().idle().hash("sd5LIXh4Fjs="),
-        row("batch", "v1", "Job", "jobs").categories(&["all"]).status().idle().hash("mudhfqk/qZY="),
+        row("batch", "v1", "Job", "jobs").categories(&["all"]).status().idle().orphaning(JOB_PODS_STAY).hash("mudhfqk/qZY="),
         row("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets").short(&["pdb"]).status().idle().hash("EVWiDmWqyJw="),
     ]
 }

@@ -87,6 +87,9 @@ pub struct Resource {
     /// Somebody acts on it: a controller, admission, or nobody is meant to. Where nobody does who should, its objects are documents
     /// only, and an Event says so.
     pub acted_on: bool,
+    /// A deletion that says nothing of dependents leaves them (upstream's oldest kinds); with the warning that is given then, empty
+    /// for none.
+    pub orphans: Option<Text>,
     /// How this version relates to the stored shape, where one kind has several.
     pub conversion: Option<Text>,
 }
@@ -113,6 +116,7 @@ impl Resource {
             preferred: true,
             custom: false,
             acted_on: true,
+            orphans: None,
             conversion: None,
         }
     }
@@ -235,6 +239,13 @@ impl Resource {
     #[must_use]
     pub fn idle(mut self) -> Resource {
         self.acted_on = false;
+        self
+    }
+
+    /// Says that a deletion without a policy leaves what its objects own, and what is said of that.
+    #[must_use]
+    pub fn orphaning(mut self, warning: &'static str) -> Resource {
+        self.orphans = Some(warning.into());
         self
     }
 
