@@ -62,6 +62,9 @@ def outcomes(reports):
         skipped = case.find("skipped")
         if failure is not None:
             outcome, said = "failed", failure.get("message") or failure.text or ""
+        elif skipped is not None and skipped.get("message") in (None, "", "skipped"):
+            # Not chosen in that run.
+            continue
         elif skipped is not None:
             outcome, said = "skipped", skipped.get("message") or ""
         else:
