@@ -74,7 +74,7 @@ impl Refusal {
         self
     }
 
-    fn cause(mut self, cause: Value) -> Refusal {
+    pub(crate) fn cause(mut self, cause: Value) -> Refusal {
         if let Some(details) = self.details.get_or_insert_with(|| json!({})).as_object_mut() {
             match details.entry("causes").or_insert_with(|| json!([])) {
                 Value::Array(list) => list.push(cause),

@@ -72,6 +72,11 @@ impl FieldError {
         let detail = if sorted.is_empty() { String::new() } else { format!("supported values: {}", sorted.join(", ")) };
         Self { why: Why::NotSupported, field: field.into(), value: value.into(), detail }
     }
+    /// As [`FieldError::not_supported`], where upstream names the values in an order of its own.
+    pub fn not_supported_in_order(field: impl Into<String>, value: impl Into<Value>, allowed: &[&str]) -> Self {
+        let shown: Vec<String> = allowed.iter().map(|a| format!("{a:?}")).collect();
+        Self { detail: format!("supported values: {}", shown.join(", ")), ..Self::not_supported(field, value, allowed) }
+    }
     /// `Too long: may not be more than N bytes`.
     pub fn too_long(field: impl Into<String>, max: usize) -> Self {
         Self { why: Why::TooLong, field: field.into(), value: Value::Null, detail: format!("may not be more than {max} bytes") }

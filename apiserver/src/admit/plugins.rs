@@ -1,5 +1,5 @@
 //! The built-in admission plugins whose effects clients see: LimitRanger, ServiceAccount, Priority, default tolerations,
-//! addresses of Services, immutable namespaces.
+//! addresses of Services, immutable namespaces, and who asks for a certificate.
 
 use crate::project::name;
 use crate::registry::ids;
@@ -16,7 +16,13 @@ use skiff_kinds::{object, workload};
 /// 403 with the plugin's text, 422 for a taken address.
 pub fn run(house: &House, ask: &Ask, new: &mut Value, old: Option<&Value>, _dry: bool) -> Outcome<()> {
     match ask.kind.id {
-        ids::PODS if old.is_none() => pod(house, ask, new),
+        ids::PODS => match old {
+            None => pod(house, ask, new),
+            Some(old) => {
+                workload::admit_changed_pod(new, old);
+                Ok(())
+            }
+        },
         ids::SERVICES => service(house, new, old),
         ids::NAMESPACES if old.is_none() => {
             let label = new.pointer("/metadata/name").cloned().unwrap_or_default();
@@ -26,7 +32,32 @@ pub fn run(house: &House, ask: &Ask, new: &mut Value, old: Option<&Value>, _dry:
             new["metadata"]["labels"]["kubernetes.io/metadata.name"] = label;
             Ok(())
         }
+        _ if old.is_none() && (ask.kind.group(), ask.kind.kind()) == ("certificates.k8s.io", "CertificateSigningRequest") => {
+            requester(ask, new);
+            Ok(())
+        }
         _ => Ok(()),
+    }
+}
+
+/// Who asks for a certificate: never what the body says.
+fn requester(ask: &Ask, new: &mut Value) {
+    let Some(spec) = new.get_mut("spec").and_then(Value::as_object_mut) else { return };
+    let user = &ask.user;
+    for field in ["username", "uid", "groups", "extra"] {
+        spec.shift_remove(field);
+    }
+    spec.insert("username".into(), user.name.clone().into());
+    if !user.uid.is_empty() {
+        spec.insert("uid".into(), user.uid.clone().into());
+    }
+    if !user.groups.is_empty() {
+        spec.insert("groups".into(), user.groups.clone().into());
+    }
+    if !user.extra.is_empty() {
+        let extra: serde_json::Map<String, Value> =
+            user.extra.iter().map(|(key, values)| (key.clone(), values.clone().into())).collect();
+        spec.insert("extra".into(), extra.into());
     }
 }
 
@@ -149,11 +180,18 @@ fn node_ports(new: &mut Value, addresses: &crate::store::Addresses, own: &str) -
         else {
             continue;
         };
-        if addresses.port_holder(asked).is_some_and(|holder| holder != own) {
-            let field = format!("spec.ports[{index}].nodePort");
-            let error = skiff_kinds::FieldError::invalid(field, asked, "provided port is already allocated");
+        let refused = |why: &str| {
+            let error = skiff_kinds::FieldError::invalid(format!("spec.ports[{index}].nodePort"), asked, why);
             let taken = new.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-            return Err(Refusal::invalid("", "Service", taken, &[error]));
+            Refusal::invalid("", "Service", taken, &[error])
+        };
+        if !NODE_PORTS.contains(&asked) {
+            let last = NODE_PORTS.end - 1;
+            let range = format!("The range of valid ports is {}-{last}", NODE_PORTS.start);
+            return Err(refused(&format!("provided port is not in the valid range. {range}")));
+        }
+        if addresses.port_holder(asked).is_some_and(|holder| holder != own) {
+            return Err(refused("provided port is already allocated"));
         }
     }
     let mut given = Vec::new();

@@ -103,6 +103,9 @@ pub async fn insert(house: &House, ask: &Ask, mut object: Value, dry: bool, orig
     }
     super::knative::admit(house, ask, &mut object, None)?;
     let mut errors = meta::validate_meta(&object, kind.resource.namespaced, meta::name_rule(kind.group(), kind.kind()));
+    if !kind.resource.custom {
+        errors.extend(meta::validate_builtin_finalizers(&object));
+    }
     errors.extend((kind.strategy.validate)(&object));
     crate::custom::validate(house, kind, "", &object, None, &mut errors);
     policies::check(house, ask, "", &object, None, &mut errors);

@@ -8,8 +8,10 @@ use crate::clock;
 use crate::decode::bytes;
 use crate::status::{Outcome, Refusal};
 use serde_json::Value;
+use skiff_kinds::FieldError;
 use skiff_patch::apply::{ApplyError, Write, reset};
-use skiff_patch::{apply, json, merge, strategic};
+use skiff_patch::strategic::StrategicError;
+use skiff_patch::{apply, go_text, json, merge, strategic};
 use skiff_schema::Gvk;
 
 /// The kind of a patch.
@@ -99,8 +101,8 @@ impl Patch {
                 let Some((schema, root)) = ask.kind.schema() else {
                     return Err(Refusal::media_type("415: Unsupported Media Type"));
                 };
-                strategic::apply(schema, root, target, self.body.clone())
-                    .map_err(|e| if e.code() == 400 { Refusal::bad_request(e.to_string()) } else { Refusal::internal(e) })?
+                let patched = strategic::apply(schema, root, target, self.body.clone()).map_err(|e| refuse_strategic(&e))?;
+                return self.typed_strategic(ask, patched, validation);
             }
             PatchKind::Apply => return self.server_side(ask, Some(&live.value), validation),
         };
@@ -108,6 +110,25 @@ impl Patch {
             return Err(Refusal::bad_request("the patched object is no JSON object"));
         }
         intake::typed(ask, &ask.kind, &mut new, None, validation)?;
+        Ok(new)
+    }
+
+    /// Upstream converts a strategically patched object into its Go type at once, and calls the patch invalid if it cannot.
+    fn typed_strategic(&self, ask: &Ask, mut new: Value, validation: FieldValidation) -> Outcome<Value> {
+        new["apiVersion"] = ask.kind.resource.api_version().into();
+        new["kind"] = ask.kind.kind().into();
+        intake::typed(ask, &ask.kind, &mut new, None, validation).map_err(|refusal| {
+            let Some((_, why)) =
+                refusal.message.split_once(" cannot be handled as a ").and_then(|(_, rest)| rest.split_once(": "))
+            else {
+                return refusal;
+            };
+            let shown = go_text::plain(&self.body);
+            let error = FieldError::invalid("patch", shown, unconvertible(why));
+            let mut invalid = Refusal::new(422, "Invalid", format!(" \"\" is invalid: {error}"));
+            invalid.details = Some(serde_json::json!({}));
+            invalid.cause(serde_json::json!({"reason": error.reason(), "message": error.body(), "field": error.field}))
+        })?;
         Ok(new)
     }
 
@@ -142,6 +163,38 @@ impl Patch {
         }
         intake::typed(ask, &ask.kind, &mut object, None, FieldValidation::Ignore)?;
         Ok(object)
+    }
+}
+
+fn refuse_strategic(error: &StrategicError) -> Refusal {
+    match error.code() {
+        400 => Refusal::bad_request(error.to_string()),
+        422 => Refusal { details: Some(serde_json::json!({})), ..Refusal::new(422, "Invalid", error.to_string()) },
+        // Upstream has no reason for these either.
+        code => Refusal::new(code, "", error.to_string()),
+    }
+}
+
+/// What upstream's conversion to a Go type says where its JSON decoder says `why`.
+fn unconvertible(why: &str) -> String {
+    let Some((found, field)) = why.strip_prefix("json: cannot unmarshal ").and_then(|rest| rest.split_once(" into Go ")) else {
+        return why.to_owned();
+    };
+    let wanted = field.rsplit(" of type ").next().unwrap_or_default();
+    let found = match found.split_once(' ').map_or(found, |(kind, _)| kind) {
+        "object" => "map",
+        "array" => "slice",
+        "number" => "int64",
+        other => other,
+    };
+    if wanted.starts_with("[]") {
+        format!("cannot restore slice from {found}")
+    } else if wanted.starts_with("map[") {
+        format!("cannot restore map from {found}")
+    } else if wanted.contains('.') {
+        format!("cannot restore struct from: {found}")
+    } else {
+        format!("unrecognized type: {wanted}")
     }
 }
 

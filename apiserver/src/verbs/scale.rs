@@ -7,12 +7,13 @@ use super::update::{Live, live};
 use super::write;
 use crate::admit::policies::{Pass, Written};
 use crate::clock;
+use crate::decode::accept::Shape;
 use crate::decode::bytes;
 use crate::registry::Kind;
 use crate::status::{Outcome, Refusal};
 use crate::store::body::pack;
-use serde_json::Value;
-use skiff_kinds::workload;
+use serde_json::{Value, json};
+use skiff_kinds::{show, workload};
 use skiff_patch::apply::{Write, track_update};
 
 /// GET of a scale.
@@ -22,7 +23,19 @@ use skiff_patch::apply::{Write, track_update};
 pub fn get(house: &House, ask: &Ask) -> Outcome<Reply> {
     let found = live(house, ask).ok_or_else(|| Refusal::not_found(&ask.about()))?;
     crate::custom::scale::check_replicas(&ask.kind, &found.value)?;
-    Reply::value(200, ask.form, &scale_of(&ask.kind, &found.value)?)
+    answer(ask, &scale_of(&ask.kind, &found.value)?)
+}
+
+/// A Scale in the asked form: it has columns of its own, whatever kind it is of.
+fn answer(ask: &Ask, scale: &Value) -> Outcome<Reply> {
+    let Shape::Table(version) = ask.form.shape else { return Reply::value(200, ask.form, scale) };
+    let columns: Vec<Value> = show::columns("autoscaling", "Scale").iter().map(show::Column::to_json).collect();
+    let cells = show::cells("autoscaling", "Scale", scale, (clock::now_ms() / 1000) as i64);
+    let api_version = format!("meta.k8s.io/{version}");
+    let object = json!({"kind": "PartialObjectMetadata", "apiVersion": api_version, "metadata": scale["metadata"]});
+    let table = json!({"kind": "Table", "apiVersion": api_version, "metadata": {}, "columnDefinitions": columns,
+        "rows": [{"cells": cells, "object": object}]});
+    Ok(Reply::json(200, &table))
 }
 
 fn scale_of(kind: &Kind, object: &Value) -> Outcome<Value> {
@@ -55,7 +68,7 @@ pub async fn change(house: &House, ask: &Ask, body: &[u8], patch: bool) -> Outco
         pass.validate(Written { new: Some(&wanted), old: Some(&before) })?;
         let replicas = wanted.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(0);
         match store(house, ask, &found, replicas, dry).await? {
-            Some(value) => return Reply::value(200, ask.form, &scale_of(&ask.kind, &value)?),
+            Some(value) => return answer(ask, &scale_of(&ask.kind, &value)?),
             None if !version.is_empty() => return Err(Refusal::modified(&ask.about())),
             None => {}
         }

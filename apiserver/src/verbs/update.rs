@@ -110,7 +110,10 @@ async fn change(house: &House, ask: &Ask, change: &Change, dry: bool, validation
             return Err(Refusal::modified(&ask.about()));
         }
         check_unconditional(ask, change, &sent)?;
-        check_uid(ask, &new, &live.value)?;
+        // Of a patch upstream asks this in validation, which says it otherwise.
+        if matches!(change, Change::Whole(_)) {
+            check_uid(ask, &new, &live.value)?;
+        }
         check_name(ask, &mut new)?;
         place(ask, &mut new)?;
         let prepared = prepare(house, ask, change, new, &live, dry)?;
@@ -246,6 +249,9 @@ fn prepare(house: &House, ask: &Ask, change: &Change, mut new: Value, live: &Liv
         super::knative::admit(house, ask, &mut new, Some(&live.value))?;
     }
     let mut errors = meta::validate_meta_update(&new, &live.value);
+    if !kind.resource.custom {
+        errors.extend(meta::validate_builtin_finalizers(&new));
+    }
     errors.extend(match sub {
         "" => (kind.strategy.validate_update)(&new, &live.value),
         "status" => workload::validate_status_update(kind.group(), kind.kind(), &new, &live.value),

@@ -107,7 +107,11 @@ fn validate(object: &Value) -> Vec<FieldError> {
         out.push(least.invalid("must be greater than or equal to 1"));
     }
     if max < 1 {
-        out.push(top("must be greater than 0"));
+        out.push(if max == 0 {
+            most.required("must be set and greater than 0")
+        } else {
+            top("must be greater than or equal to 1")
+        });
     }
     if least.int().is_some_and(|n| max < n) {
         out.push(top("must be greater than or equal to `minReplicas`"));
@@ -115,6 +119,11 @@ fn validate(object: &Value) -> Vec<FieldError> {
     reference(&mut out, &spec.get("scaleTargetRef"));
     for metric in spec.get("metrics").items() {
         validate_metric(&mut out, &metric);
+    }
+    let from_outside = |metric: &At| matches!(metric.get("type").text(), "Object" | "External");
+    if least.int() == Some(0) && !spec.get("metrics").items().any(|metric| from_outside(&metric)) {
+        let why = "must specify at least one Object or External metric to support scaling to zero replicas";
+        out.push(spec.get("metrics").forbidden(why));
     }
     for direction in ["scaleUp", "scaleDown"] {
         validate_rules(&mut out, &spec.get("behavior").get(direction));
@@ -141,9 +150,8 @@ fn validate_metric(out: &mut Faults, metric: &At) {
         validate_source(out, &metric.get(first), first);
     }
     let wanted = SOURCES.iter().find(|(name, _)| *name == kind.text()).map_or("", |(_, field)| *field);
-    if !given.contains(&wanted) {
-        let path = if wanted.is_empty() { kind.text() } else { wanted };
-        out.push(metric.get(path).required("must populate information for the given metric source"));
+    if !given.contains(&wanted) && (!wanted.is_empty() || kind.text().is_empty()) {
+        out.push(metric.get(wanted).required("must populate information for the given metric source"));
     }
     if given.len() != 1 {
         for other in given.iter().filter(|field| **field != wanted) {
@@ -269,7 +277,7 @@ mod tests {
     fn refusals() {
         let cases = [
             (json!({"minReplicas": 5}), "spec.maxReplicas: Invalid value: 3: must be greater than or equal to `minReplicas`"),
-            (json!({"maxReplicas": 0}), "spec.maxReplicas: Invalid value: 0: must be greater than 0"),
+            (json!({"maxReplicas": 0}), "spec.maxReplicas: Required value: must be set and greater than 0"),
             (json!({"scaleTargetRef": {"kind": "X"}}), "spec.scaleTargetRef.name: Required value"),
         ];
         for (more, wanted) in cases {

@@ -134,6 +134,8 @@ fn resource_name(out: &mut Faults, at: &At, name: &str) {
         && !name.starts_with("hugepages-")
         && !name.starts_with("requests.hugepages-")
     {
+        // Upstream asks twice, first of any resource, then of those that a quota counts.
+        out.push(FieldError::invalid(at.path(), name, "must be a standard resource type or fully qualified"));
         out.push(FieldError::invalid(at.path(), name, "must be a standard resource for quota"));
     }
 }
@@ -201,7 +203,7 @@ mod tests {
             (json!({"hard": {"pods": "500m"}}), Some("spec.hard[pods]: Invalid value: \"500m\": must be an integer")),
             (
                 json!({"hard": {"cpus": "1"}}),
-                Some("spec.hard[cpus]: Invalid value: \"cpus\": must be a standard resource for quota"),
+                Some("spec.hard[cpus]: Invalid value: \"cpus\": must be a standard resource type or fully qualified"),
             ),
             (json!({"scopes": ["Odd"]}), Some("spec.scopes: Invalid value: \"Odd\": unsupported scope")),
         ];

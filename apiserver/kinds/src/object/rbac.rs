@@ -104,9 +104,10 @@ fn validate_binding(object: &Value, namespaced: bool) -> Vec<FieldError> {
     if reference.get("apiGroup").text() != GROUP {
         out.push(reference.get("apiGroup").unsupported(&[GROUP]));
     }
-    let kinds: &[&str] = if namespaced { &["ClusterRole", "Role"] } else { &["ClusterRole"] };
+    let kinds: &[&str] = if namespaced { &["Role", "ClusterRole"] } else { &["ClusterRole"] };
     if !kinds.contains(&reference.get("kind").text()) {
-        out.push(reference.get("kind").unsupported(kinds));
+        let kind = reference.get("kind");
+        out.push(FieldError::not_supported_in_order(kind.path(), kind.text(), kinds));
     }
     rule::path_segment(&mut out, &reference.get("name"));
     root.get("subjects").items().for_each(|subject| validate_subject(&mut out, &subject, namespaced));
@@ -128,15 +129,15 @@ fn validate_subject(out: &mut Faults, subject: &At, namespaced: bool) {
                 out.push(namespace.required(""));
             }
         }
-        kind @ ("User" | "Group") => {
-            if name.text().is_empty() {
-                out.push(name.invalid_text(format!("{} name cannot be empty", kind.to_lowercase())));
-            }
+        "User" | "Group" => {
             if group.text() != GROUP {
                 out.push(group.unsupported(&[GROUP]));
             }
         }
-        _ => out.push(subject.get("kind").unsupported(&["Group", "ServiceAccount", "User"])),
+        other => {
+            let kind = subject.get("kind");
+            out.push(FieldError::not_supported_in_order(kind.path(), other, &["ServiceAccount", "User", "Group"]));
+        }
     }
 }
 

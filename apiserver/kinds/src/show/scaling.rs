@@ -1,7 +1,7 @@
-//! HorizontalPodAutoscalers, in both versions: v1's single utilisation is shown as v2's cpu metric.
+//! Scales, and HorizontalPodAutoscalers in both versions: v1's single utilisation is shown as v2's cpu metric.
 
 use super::Printer;
-use super::column::{AGE, Column, NAME, text};
+use super::column::{AGE, Column, NAME, int as number, text};
 use super::read::{age, int, list, name, scalar, text as read};
 use serde_json::{Value, json};
 
@@ -30,11 +30,26 @@ static AUTOSCALER: [Column; 7] = [
     AGE,
 ];
 
+static SCALE: [Column; 4] = [
+    NAME,
+    number("Desired", "replicas is the desired number of instances for the scaled object."),
+    number("Available", "replicas is the actual number of observed instances of the scaled object."),
+    AGE,
+];
+
 /// Upstream shows two metrics and counts the rest.
 const SHOWN_METRICS: usize = 2;
 
 pub(super) fn printer(kind: &str) -> Option<Printer> {
-    (kind == "HorizontalPodAutoscaler").then_some((&AUTOSCALER, autoscaler))
+    match kind {
+        "HorizontalPodAutoscaler" => Some((&AUTOSCALER, autoscaler)),
+        "Scale" => Some((&SCALE, scale)),
+        _ => None,
+    }
+}
+
+fn scale(object: &Value, now: i64) -> Vec<Value> {
+    vec![name(object), int(object, "/spec/replicas").into(), int(object, "/status/replicas").into(), age(object, now)]
 }
 
 fn autoscaler(object: &Value, now: i64) -> Vec<Value> {

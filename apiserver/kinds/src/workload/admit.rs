@@ -33,6 +33,19 @@ pub fn admit_pod(pod: &mut Value, suffix: &str, service_account_automount: bool,
     fill(spec, "preemptionPolicy", policy);
 }
 
+/// Gives a changed pod what admission adds to it again, so that a manifest without it can replace the pod.
+pub fn admit_changed_pod(pod: &mut Value, old: &Value) {
+    let Some(spec) = pod.get_mut("spec").filter(|s| s.is_object()) else { return };
+    for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
+        tolerate(spec, key);
+    }
+    for field in ["priority", "preemptionPolicy"] {
+        if let Some(value) = old.pointer(&format!("/spec/{field}")) {
+            fill(spec, field, value.clone());
+        }
+    }
+}
+
 fn is_token_source(source: &Value) -> bool {
     source.has("serviceAccountToken")
 }

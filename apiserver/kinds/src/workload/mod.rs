@@ -46,7 +46,7 @@ mod volume;
 #[cfg(test)]
 mod recorded;
 
-pub use admit::admit_pod;
+pub use admit::{admit_changed_pod, admit_pod};
 pub use affinity::node_selector;
 pub use meta::label_selector;
 pub use pod_update::{validate_ephemeral_update, validate_resize};
