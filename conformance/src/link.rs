@@ -33,7 +33,7 @@ pub struct Target {
 }
 
 /// A byte stream to a server.
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 impl Target {
@@ -62,14 +62,22 @@ impl Target {
     }
 
     async fn connect(&self, protocol: &[u8]) -> Result<TokioIo<Box<dyn Stream>>> {
+        Ok(TokioIo::new(self.stream(protocol).await?))
+    }
+
+    /// A connection for whoever writes requests by hand; `protocol` is that of ALPN.
+    ///
+    /// # Errors
+    /// No connection, or no TLS.
+    pub async fn stream(&self, protocol: &[u8]) -> Result<Box<dyn Stream>> {
         let plain = TcpStream::connect(&self.authority).await.with_context(|| format!("connect to {}", self.authority))?;
         plain.set_nodelay(true)?;
         if !self.secure {
-            return Ok(TokioIo::new(Box::new(plain)));
+            return Ok(Box::new(plain));
         }
         let name = ServerName::try_from(self.host.clone())?;
         let stream = TlsConnector::from(Arc::new(trusting(protocol))).connect(name, plain).await?;
-        Ok(TokioIo::new(Box::new(stream)))
+        Ok(Box::new(stream))
     }
 
     /// One HTTP/1.1 connection, driven in the background until its sender is dropped.

@@ -14,6 +14,21 @@ pub const OPERATIONS_MAX: usize = 10_000;
 /// Most bytes that the `copy` operations of one patch may add.
 pub const COPY_BYTES_MAX: usize = 3 * 1024 * 1024;
 
+/// Levels that a patched document may nest: every step of every operation is held to it, since a few `copy` operations could
+/// nest a document deeper than any walk's stack.
+pub const DEPTH_MAX: usize = 100;
+
+/// Whether a value nests at most `depth` levels of lists and objects. Walks no deeper than that itself.
+#[must_use]
+pub fn nests_within(value: &Value, depth: usize) -> bool {
+    let below = |value: &Value| depth.checked_sub(1).is_some_and(|depth| nests_within(value, depth));
+    match value {
+        Value::Array(items) => depth > 0 && items.iter().all(below),
+        Value::Object(fields) => depth > 0 && fields.values().all(below),
+        _ => true,
+    }
+}
+
 /// Why a JSON patch was refused.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum JsonPatchError {
@@ -41,6 +56,8 @@ pub enum Rejection {
     Operation,
     /// The `copy` operations add more than [`COPY_BYTES_MAX`].
     CopyTooLarge,
+    /// The document would nest deeper than [`DEPTH_MAX`].
+    TooDeep,
 }
 
 impl JsonPatchError {
@@ -118,7 +135,9 @@ fn run(target: &mut Value, operation: &Operation<'_>, copied: &mut usize) -> Res
         "add" => add(target, path, value.clone()),
         "remove" => remove(target, path).map(drop),
         "replace" => {
-            *find(target, path)? = value.clone();
+            let place = find(target, path)?;
+            fits(path, value)?;
+            *place = value.clone();
             Ok(())
         }
         "move" => {
@@ -153,7 +172,17 @@ fn test(target: &mut Value, path: &str, value: &Value) -> Result<(), Rejection> 
     if passed { Ok(()) } else { Err(Rejection::TestFailed) }
 }
 
+/// Whether a value may stand at a path without nesting the document too deep.
+fn fits(path: &str, value: &Value) -> Result<(), Rejection> {
+    let above = path.bytes().filter(|byte| *byte == b'/').count();
+    match DEPTH_MAX.checked_sub(above) {
+        Some(levels) if nests_within(value, levels) => Ok(()),
+        _ => Err(Rejection::TooDeep),
+    }
+}
+
 fn add(target: &mut Value, path: &str, value: Value) -> Result<(), Rejection> {
+    fits(path, &value)?;
     let (parent, key) = container(target, path)?;
     match parent {
         Value::Object(map) => {
@@ -288,6 +317,17 @@ mod tests {
         )
         .unwrap();
         assert_eq!(out, json!({"l": [0, 1, 2], "a/b": {}, "c": 1, "m": [0, 1, 2], "n": null}));
+    }
+
+    #[test]
+    fn copies_do_not_nest_without_end() {
+        // Each copy doubles the depth: twenty of them nest a million levels, which no stack could walk.
+        let mut patch = vec![json!({"op": "add", "path": "/a", "value": {}})];
+        patch.extend((0..20).map(|_| json!({"op": "copy", "from": "/a", "path": "/a/a"})));
+        // The path of the copies stays at the top, so the deep end moves down.
+        let error = apply(json!({}), &Value::Array(patch)).unwrap_err();
+        assert_eq!(error, JsonPatchError::Rejected(Rejection::TooDeep));
+        assert!(nests_within(&json!([{"a": 1}]), 2) && !nests_within(&json!([{"a": 1}]), 1));
     }
 
     #[test]

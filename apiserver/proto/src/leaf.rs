@@ -3,6 +3,7 @@
 //! Used by decode (bytes in, value out) and by encode (value in, message content out). Knows no message of the table.
 
 use serde_json::Value;
+use skiff_schema::Tree;
 use skiff_schema::time::{Instant, format_duration, parse_duration};
 
 use crate::error::ProtoError;
@@ -72,7 +73,7 @@ pub(crate) fn time(bytes: &[u8], field: &'static str, micro: bool) -> Result<Val
 }
 
 /// The content of a `Time` or `MicroTime`.
-pub(crate) fn put_time(out: &mut Vec<u8>, value: &Value, field: &'static str, micro: bool) -> Result<(), ProtoError> {
+pub(crate) fn put_time(out: &mut Vec<u8>, value: &Tree<'_>, field: &'static str, micro: bool) -> Result<(), ProtoError> {
     if value.is_null() {
         return Ok(());
     }
@@ -96,11 +97,11 @@ pub(crate) fn quantity(bytes: &[u8], field: &'static str) -> Result<Value, Proto
 }
 
 /// The content of a `Quantity`.
-pub(crate) fn put_quantity(out: &mut Vec<u8>, value: &Value, field: &'static str) -> Result<(), ProtoError> {
+pub(crate) fn put_quantity(out: &mut Vec<u8>, value: &Tree<'_>, field: &'static str) -> Result<(), ProtoError> {
     match value {
-        Value::String(text) => put_bytes(out, 1, text.as_bytes()),
-        Value::Number(number) => put_bytes(out, 1, number.to_string().as_bytes()),
-        Value::Null => put_bytes(out, 1, b"0"),
+        Tree::Text(text) => put_bytes(out, 1, text.as_bytes()),
+        Tree::Number(number) => put_bytes(out, 1, number.to_string().as_bytes()),
+        Tree::Null => put_bytes(out, 1, b"0"),
         _ => return Err(ProtoError::value(field, "expected a quantity")),
     }
     Ok(())
@@ -120,10 +121,10 @@ pub(crate) fn int_or_string(bytes: &[u8], field: &'static str) -> Result<Value, 
 }
 
 /// The content of an `IntOrString`.
-pub(crate) fn put_int_or_string(out: &mut Vec<u8>, value: &Value, field: &'static str) -> Result<(), ProtoError> {
+pub(crate) fn put_int_or_string(out: &mut Vec<u8>, value: &Tree<'_>, field: &'static str) -> Result<(), ProtoError> {
     let (type_, number, text) = match value {
-        Value::Null => (0, 0, ""),
-        Value::String(text) => (1, 0, text.as_str()),
+        Tree::Null => (0, 0, ""),
+        Tree::Text(text) => (1, 0, &**text),
         number => (0, integer(number, field)?, ""),
     };
     if i32::try_from(number).is_err() {
@@ -142,10 +143,10 @@ pub(crate) fn duration(bytes: &[u8], field: &'static str) -> Result<Value, Proto
 }
 
 /// The content of a `Duration`.
-pub(crate) fn put_duration(out: &mut Vec<u8>, value: &Value, field: &'static str) -> Result<(), ProtoError> {
+pub(crate) fn put_duration(out: &mut Vec<u8>, value: &Tree<'_>, field: &'static str) -> Result<(), ProtoError> {
     let nanos = match value {
-        Value::Null => 0,
-        Value::String(text) => parse_duration(text).map_err(|why| ProtoError::value(field, why))?,
+        Tree::Null => 0,
+        Tree::Text(text) => parse_duration(text).map_err(|why| ProtoError::value(field, why))?,
         _ => return Err(ProtoError::value(field, "expected a duration")),
     };
     put_int(out, 1, nanos);
@@ -170,10 +171,10 @@ pub(crate) fn strings(bytes: &[u8], field: &'static str) -> Result<Value, ProtoE
 }
 
 /// The content of an `ExtraValue` or `Verbs`, or the strings of `JSONSchemaPropsOrStringArray`.
-pub(crate) fn put_strings(out: &mut Vec<u8>, number: u32, value: &Value, field: &'static str) -> Result<(), ProtoError> {
+pub(crate) fn put_strings(out: &mut Vec<u8>, number: u32, value: &Tree<'_>, field: &'static str) -> Result<(), ProtoError> {
     let items = match value {
-        Value::Null => return Ok(()),
-        Value::Array(items) => items,
+        Tree::Null => return Ok(()),
+        Tree::List(items) => items,
         _ => return Err(ProtoError::value(field, "expected a list of strings")),
     };
     for item in items {
@@ -208,7 +209,7 @@ fn within(value: &Value, depth: u32) -> bool {
 }
 
 /// A whole number, however it is spelled.
-pub(crate) fn integer(value: &Value, field: &'static str) -> Result<i64, ProtoError> {
+pub(crate) fn integer(value: &Tree<'_>, field: &'static str) -> Result<i64, ProtoError> {
     let whole = value.as_i64().or_else(|| {
         let float = value.as_f64().filter(|float| float.fract() == 0.0 && float.abs() <= 9_007_199_254_740_992.0)?;
         Some(float as i64)

@@ -10,15 +10,18 @@ mod encode;
 mod error;
 mod frame;
 mod leaf;
+mod list;
 mod table;
 #[cfg(test)]
 mod tests;
 mod wire;
 
 use serde_json::Value;
+use skiff_schema::Tree;
 
 pub use error::ProtoError;
 pub use frame::watch_frame;
+pub use list::List;
 
 /// What every enveloped object starts with.
 const MAGIC: &[u8; 4] = b"k8s\0";
@@ -41,8 +44,16 @@ pub fn decode_object(bytes: &[u8], depth_max: u32) -> Result<Value, ProtoError> 
 /// # Errors
 /// The kind has no protobuf form, or a value is not what its field holds.
 pub fn encode_object(value: &Value) -> Result<Vec<u8>, ProtoError> {
+    encode_tree(&Tree::from(value))
+}
+
+/// [`encode_object`] of a document that borrows from its bytes.
+///
+/// # Errors
+/// As [`encode_object`].
+pub fn encode_tree(tree: &Tree<'_>) -> Result<Vec<u8>, ProtoError> {
     let mut out = Vec::with_capacity(1_024);
-    encode::object(value, DEPTH_CEILING, &mut out)?;
+    encode::object(tree, DEPTH_CEILING, &mut out)?;
     Ok(out)
 }
 

@@ -13,9 +13,11 @@ pub mod openapi;
 pub mod quantity;
 pub mod select;
 pub mod time;
+pub mod tree;
 
 pub use check::json_kind;
 pub use facts::{BuiltIn, built_in};
 pub use gvk::Gvk;
 pub use model::{Empty, Field, Form, GoField, ListType, Node, NodeId, Scalar, Schema};
 pub use quantity::Quantity;
+pub use tree::Tree;

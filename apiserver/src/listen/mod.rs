@@ -8,7 +8,7 @@ mod tls;
 pub use tls::Certificates;
 
 use crate::admit::authenticate::{self, Peer};
-use crate::admit::limits::Seats;
+use crate::admit::limits::{Seat, Seats};
 use crate::decode::Target;
 use crate::status::{Outcome, Refusal};
 use crate::verbs::house::House;
@@ -27,8 +27,10 @@ use tokio_rustls::TlsAcceptor;
 
 /// Connections at once; more wait in the kernel's queue.
 pub const CONNECTIONS_MAX: usize = 20_000;
-/// Seconds for a TLS handshake, and for the headers of a request.
+/// Seconds for a TLS handshake.
 const HANDSHAKE_SECONDS_MAX: u64 = 10;
+/// Seconds for the headers of a request over HTTP/1, which a connection between two requests may take as well (upstream: 32).
+const HEADER_SECONDS_MAX: u64 = 32;
 /// Bytes of a request's headers.
 const HEADER_BYTES_MAX: usize = 64 << 10;
 
@@ -72,8 +74,8 @@ async fn connection(house: Arc<House>, seats: Arc<Seats>, tls: TlsAcceptor, stre
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(HANDSHAKE_SECONDS_MAX))
-        .max_buf_size(HEADER_BYTES_MAX.max(8192 * 4));
+        .header_read_timeout(Duration::from_secs(HEADER_SECONDS_MAX))
+        .max_buf_size(HEADER_BYTES_MAX);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -104,7 +106,7 @@ async fn route(
     house: &Arc<House>,
     seats: &Seats,
     peer: &Peer,
-    request: Request<Body>,
+    mut request: Request<Body>,
     warnings: &mut Vec<String>,
 ) -> Outcome<Response<Body>> {
     let user = authenticate::user(house, peer, request.headers())?;
@@ -114,14 +116,19 @@ async fn route(
         return paths::agent(house, &user, &path, request);
     }
     match Target::parse(&path) {
-        Target::Path(path) => paths::serve(house, &user, &path, request).await,
+        // Whoever only asks for health must learn it, whatever else the same user does.
+        Target::Path(path) if paths::is_health(&path) => paths::serve(house, &user, &path, request).await,
+        Target::Path(path) => {
+            let _seat = seats.take(&user.name)?;
+            paths::serve(house, &user, &path, request).await
+        }
         Target::Resource(address) => {
-            let watching = request.uri().query().is_some_and(|q| q.contains("watch=")) || !address.subresource.is_empty();
-            // Watches and streams are long: they hold no seat once they run.
-            let seat = if watching { None } else { Some(seats.take(&user.name)?) };
-            let wait = if watching { Duration::from_secs(u64::from(u32::MAX)) } else { Duration::from_secs(60) };
+            let long = request.uri().query().is_some_and(|q| q.contains("watch=")) || !address.subresource.is_empty();
+            // What goes on after the answer has begun (a list, a watch's first events) keeps the seat with it.
+            let seat: Arc<Seat> = Arc::new(seats.take(&user.name)?);
+            request.extensions_mut().insert(seat);
+            let wait = if long { Duration::from_secs(u64::from(u32::MAX)) } else { Duration::from_secs(60) };
             let served = tokio::time::timeout(wait, serve::serve(house.clone(), user, address, request, warnings)).await;
-            drop(seat);
             served.unwrap_or_else(|_| Err(timed_out()))
         }
     }

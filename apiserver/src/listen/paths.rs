@@ -14,6 +14,12 @@ use skiff_engine::wire;
 use skiff_kinds::table::discovery::{self, Aggregated};
 use std::sync::Arc;
 
+/// Whether a path only asks whether the server is well.
+#[must_use]
+pub fn is_health(path: &str) -> bool {
+    matches!(path.split('/').nth(1), Some("healthz" | "livez" | "readyz"))
+}
+
 /// Serves a path.
 ///
 /// # Errors

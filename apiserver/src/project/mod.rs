@@ -8,6 +8,7 @@ pub mod name;
 pub mod node;
 pub mod pod;
 pub mod read;
+mod stencil;
 pub mod template;
 pub mod workload;
 

@@ -59,83 +59,126 @@ pub fn body(template: &Template, at: &SandboxAt, host: Option<&Host>) -> Vec<u8>
         out.extend_from_slice(format!(",\"nodeName\":\"{}\"", host.name).as_bytes());
     }
     out.extend_from_slice(b"},\"status\":");
-    let status = status(template, template.pod_uid(sandbox.seq()), at, host);
-    // A Value always serialises.
-    let _ = serde_json::to_writer(&mut out, &status);
+    let facts = Facts::of(template, template.pod_uid(sandbox.seq()), at, host);
+    if at.overlay.is_none() {
+        template.stencils.fill(template, at, &facts, &mut out);
+    } else {
+        // A Value always serialises.
+        let _ = serde_json::to_writer(&mut out, &facts.status(template, at));
+    }
     out.push(b'}');
     out
+}
+
+/// What differs between the statuses of Pods that are otherwise in the same state: texts, so that they can be holes.
+pub(super) struct Facts {
+    /// When the Pod was made.
+    pub created: String,
+    /// When it last changed.
+    pub changed: String,
+    /// Where it is; `None` while it is nowhere.
+    pub place: Option<Place>,
+}
+
+/// Addresses and names on a node.
+pub(super) struct Place {
+    pub host_ip: String,
+    pub pod_ip: String,
+    /// Names of the first instances of its containers, in the template's order, if they follow from the Pod's identity.
+    pub containers: Vec<String>,
+}
+
+impl Facts {
+    fn of(template: &Template, uid: u128, at: &SandboxAt, host: Option<&Host>) -> Facts {
+        let place = host.map(|host| {
+            let uid = host.containerd.then(|| super::name::uid_text(uid));
+            let named = |uid: &String| template.faces.iter().map(|face| first_container_id(uid, &face.name)).collect();
+            Place {
+                host_ip: ipv4(host.address),
+                pod_ip: ipv4(if template.host_network { host.address } else { host.pod_address }),
+                containers: uid.as_ref().map(named).unwrap_or_default(),
+            }
+        });
+        let sandbox = at.sandbox;
+        Facts { created: rfc3339(u64::from(sandbox.created_s())), changed: rfc3339(u64::from(sandbox.changed_s())), place }
+    }
 }
 
 /// `status` of a Pod with this identity from its sandbox.
 #[must_use]
 pub fn status(template: &Template, uid: u128, at: &SandboxAt, host: Option<&Host>) -> Value {
-    let sandbox = at.sandbox;
-    let faces = &template.faces;
-    let reports: &[ContainerReport] = at.overlay.as_ref().map_or(&[], |o| &o.containers);
-    let created = rfc3339(u64::from(sandbox.created_s()));
-    let changed = rfc3339(u64::from(sandbox.changed_s()));
-    let was_ready = at.overlay.as_ref().is_some_and(|o| o.was_ready);
-    let phase = phase(sandbox.phase(), was_ready, reports);
-    let started = matches!(phase, "Running" | "Succeeded" | "Failed");
-    let ready = sandbox.phase() == Phase::Ready || sandbox.phase() == Phase::Stopping && was_ready;
-    let mut status = json!({"phase": phase, "observedGeneration": 1});
-    let ended = matches!(sandbox.phase(), Phase::Succeeded);
-    let not_ready_reason = if ended { "PodCompleted" } else { "ContainersNotReady" };
-    let unready: Vec<&str> = faces.iter().filter(|f| !f.init).map(|f| f.name.as_str()).collect();
-    let message = format!("containers with unready status: [{}]", unready.join(" "));
-    let condition = |kind: &str, ok: bool, since: &str, reason: Option<(&str, &str)>| {
-        let mut c = json!({"type": kind, "status": if ok { "True" } else { "False" }, "observedGeneration": 1,
+    Facts::of(template, uid, at, host).status(template, at)
+}
+
+impl Facts {
+    /// `status` from the sandbox, with these texts in it.
+    pub(super) fn status(&self, template: &Template, at: &SandboxAt) -> Value {
+        let sandbox = at.sandbox;
+        let faces = &template.faces;
+        let reports: &[ContainerReport] = at.overlay.as_ref().map_or(&[], |o| &o.containers);
+        let Facts { created, changed, place } = self;
+        let was_ready = at.overlay.as_ref().is_some_and(|o| o.was_ready);
+        let phase = phase(sandbox.phase(), was_ready, reports);
+        let started = matches!(phase, "Running" | "Succeeded" | "Failed");
+        let ready = sandbox.phase() == Phase::Ready || sandbox.phase() == Phase::Stopping && was_ready;
+        let mut status = json!({"phase": phase, "observedGeneration": 1});
+        let ended = matches!(sandbox.phase(), Phase::Succeeded);
+        let not_ready_reason = if ended { "PodCompleted" } else { "ContainersNotReady" };
+        let unready: Vec<&str> = faces.iter().filter(|f| !f.init).map(|f| f.name.as_str()).collect();
+        let message = format!("containers with unready status: [{}]", unready.join(" "));
+        let condition = |kind: &str, ok: bool, since: &str, reason: Option<(&str, &str)>| {
+            let mut c = json!({"type": kind, "status": if ok { "True" } else { "False" }, "observedGeneration": 1,
             "lastProbeTime": null, "lastTransitionTime": since});
-        if let (false, Some((reason, message))) = (ok, reason) {
-            c["reason"] = reason.into();
-            if !message.is_empty() {
-                c["message"] = message.into();
+            if let (false, Some((reason, message))) = (ok, reason) {
+                c["reason"] = reason.into();
+                if !message.is_empty() {
+                    c["message"] = message.into();
+                }
             }
-        }
-        c
-    };
-    let mut conditions = Vec::new();
-    if host.is_some() {
-        let unready = (not_ready_reason, if ended { "" } else { message.as_str() });
-        conditions.push(condition("PodReadyToStartContainers", started || sandbox.phase() == Phase::Stopping, &changed, None));
-        conditions.push(condition(
-            "Initialized",
-            initialized(faces, reports, started),
-            &created,
-            Some(("ContainersNotInitialized", "")),
-        ));
-        let unknown = sandbox.phase() == Phase::Lost;
-        conditions.push(condition("Ready", ready && !unknown, &changed, Some(unready)));
-        conditions.push(condition("ContainersReady", ready, &changed, Some(unready)));
-        conditions.push(condition("PodScheduled", true, &created, None));
-    } else {
-        let why = ("Unschedulable", "0/0 nodes are available: no node has room for the pod.");
-        conditions.push(condition("PodScheduled", false, &created, Some(why)));
-    }
-    status["conditions"] = Value::Array(conditions);
-    if let Some(host) = host {
-        status["hostIP"] = ipv4(host.address).into();
-        status["hostIPs"] = json!([{"ip": ipv4(host.address)}]);
-        if started || ready {
-            let address = if template.host_network { host.address } else { host.pod_address };
-            status["podIP"] = ipv4(address).into();
-            status["podIPs"] = json!([{"ip": ipv4(address)}]);
-        }
-        status["startTime"] = created.into();
-        // Said by nobody while all is plain, so it is worked out as the node did.
-        let uid = host.containerd.then(|| super::name::uid_text(uid));
-        let sight = Sight { phase: sandbox.phase(), ready, changed: &changed, uid: uid.as_deref() };
-        let of = |init: bool| -> Vec<Value> {
-            faces.iter().filter(|f| f.init == init).map(|f| container(f, reports, &sight)).collect()
+            c
         };
-        let init = of(true);
-        if !init.is_empty() {
-            status["initContainerStatuses"] = Value::Array(init);
+        let mut conditions = Vec::new();
+        if place.is_some() {
+            let unready = (not_ready_reason, if ended { "" } else { message.as_str() });
+            conditions.push(condition("PodReadyToStartContainers", started || sandbox.phase() == Phase::Stopping, changed, None));
+            conditions.push(condition(
+                "Initialized",
+                initialized(faces, reports, started),
+                created,
+                Some(("ContainersNotInitialized", "")),
+            ));
+            let unknown = sandbox.phase() == Phase::Lost;
+            conditions.push(condition("Ready", ready && !unknown, changed, Some(unready)));
+            conditions.push(condition("ContainersReady", ready, changed, Some(unready)));
+            conditions.push(condition("PodScheduled", true, created, None));
+        } else {
+            let why = ("Unschedulable", "0/0 nodes are available: no node has room for the pod.");
+            conditions.push(condition("PodScheduled", false, created, Some(why)));
         }
-        status["containerStatuses"] = Value::Array(of(false));
+        status["conditions"] = Value::Array(conditions);
+        if let Some(Place { host_ip, pod_ip, containers }) = place {
+            status["hostIP"] = host_ip.as_str().into();
+            status["hostIPs"] = json!([{"ip": host_ip}]);
+            if started || ready {
+                status["podIP"] = pod_ip.as_str().into();
+                status["podIPs"] = json!([{"ip": pod_ip}]);
+            }
+            status["startTime"] = created.as_str().into();
+            // Said by nobody while all is plain, so it is worked out as the node did.
+            let sight = Sight { phase: sandbox.phase(), ready, changed };
+            let of = |init: bool| -> Vec<Value> {
+                let those = faces.iter().enumerate().filter(|(_, f)| f.init == init);
+                those.map(|(i, f)| container(f, reports, &sight, containers.get(i).map(String::as_str))).collect()
+            };
+            let init = of(true);
+            if !init.is_empty() {
+                status["initContainerStatuses"] = Value::Array(init);
+            }
+            status["containerStatuses"] = Value::Array(of(false));
+        }
+        status["qosClass"] = template.qos.into();
+        status
     }
-    status["qosClass"] = template.qos.into();
-    status
 }
 
 fn phase(phase: Phase, was_ready: bool, reports: &[ContainerReport]) -> &'static str {
@@ -166,8 +209,6 @@ struct Sight<'a> {
     phase: Phase,
     ready: bool,
     changed: &'a str,
-    /// The Pod's identity, if its containers' names follow from it.
-    uid: Option<&'a str>,
 }
 
 /// The name of a container's first instance at containerd: the node agent's own rule (`kubelet-shim/src/sandbox`).
@@ -175,9 +216,9 @@ fn first_container_id(uid: &str, name: &str) -> String {
     format!("containerd://{}", hex::encode(Sha256::digest(format!("{uid}/{name}/0"))))
 }
 
-/// One container's status.
-fn container(face: &Face, reports: &[ContainerReport], sight: &Sight<'_>) -> Value {
-    let Sight { phase, ready, changed, uid } = *sight;
+/// One container's status; `first` is the name of its first instance, if that is known without being told.
+fn container(face: &Face, reports: &[ContainerReport], sight: &Sight<'_>, first: Option<&str>) -> Value {
+    let Sight { phase, ready, changed } = *sight;
     let report = reports.iter().find(|r| r.name == face.name && r.init == face.init);
     let started = matches!(phase, Phase::Running | Phase::Ready | Phase::Lost) || phase == Phase::Stopping && ready;
     let mut out = json!({"name": face.name});
@@ -210,8 +251,8 @@ fn container(face: &Face, reports: &[ContainerReport], sight: &Sight<'_>) -> Val
             out["restartCount"] = 0.into();
             out["image"] = face.image.clone().into();
             out["imageID"] = if started { face.image.clone().into() } else { "".into() };
-            if let Some(uid) = uid.filter(|_| started) {
-                out["containerID"] = first_container_id(uid, &face.name).into();
+            if let Some(first) = first.filter(|_| started) {
+                out["containerID"] = first.into();
             }
             out["started"] = (started && !face.init).into();
         }

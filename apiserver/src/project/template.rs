@@ -3,6 +3,7 @@
 //! Made by `store/flatten.rs` from a ReplicaSet or a Knative Revision; read by `project/pod.rs`, `endpoints.rs` and `agents`.
 
 use super::name;
+use super::stencil::Stencils;
 use serde_json::{Map, Value};
 use skiff_kinds::workload;
 
@@ -59,6 +60,8 @@ pub struct Template {
     pub(super) spec_head: Vec<u8>,
     /// The whole Pod as a node needs it.
     pub pod: Value,
+    /// What the statuses of its Pods have in common, made when first shown.
+    pub(super) stencils: Stencils,
 }
 
 /// Who owns the Pods.
@@ -135,6 +138,7 @@ impl Template {
             meta_tail,
             spec_head,
             pod,
+            stencils: Stencils::default(),
         }
     }
 

@@ -71,6 +71,38 @@ pub fn splice(out: &mut Vec<u8>, body: &[u8], version: u64, type_of: Option<(&st
     }
 }
 
+/// Where the metadata of a body ends, its closing brace included.
+fn metadata_end(body: &[u8]) -> usize {
+    let (mut depth, mut quoted, mut escaped) = (0usize, false, false);
+    for (at, byte) in body.iter().enumerate().skip(HEAD.len() - 1) {
+        match (quoted, byte) {
+            (true, _) if escaped => escaped = false,
+            (true, b'\\') => escaped = true,
+            (_, b'"') => quoted = !quoted,
+            (false, b'{') => depth += 1,
+            (false, b'}') => {
+                depth -= 1;
+                if depth == 0 {
+                    return at + 1;
+                }
+            }
+            _ => {}
+        }
+    }
+    body.len()
+}
+
+/// Writes the object's metadata, with its version unless that is 0, as an object of the given type.
+pub fn splice_metadata(out: &mut Vec<u8>, body: &[u8], version: u64, kind: &str, api_version: &str) {
+    if version > 0 {
+        splice(out, &body[..metadata_end(body)], version, Some((kind, api_version)), None);
+    } else {
+        out.extend_from_slice(format!("{{\"kind\":\"{kind}\",\"apiVersion\":\"{api_version}\",").as_bytes());
+        out.extend_from_slice(body.get(1..metadata_end(body)).unwrap_or_default());
+    }
+    out.push(b'}');
+}
+
 /// The object as a value, version included, without kind and apiVersion. Bodies are our own bytes, so this can't fail; if the
 /// impossible happens the object is empty rather than the server down.
 #[must_use]
@@ -97,5 +129,21 @@ mod tests {
         let want = json!({"apiVersion": "v1", "kind": "X", "data": {"a": "b"}, "status": {"y": 2},
             "metadata": {"name": "n", "resourceVersion": "7"}});
         assert_eq!(back, want);
+    }
+
+    #[test]
+    fn metadata_alone() {
+        let object =
+            json!({"metadata": {"name": "n", "annotations": {"a": "}\"{\\", "b": "{"}, "l": [{"x": {}}]}, "data": {"a": "b"}});
+        for version in [0, 7] {
+            let mut out = Vec::new();
+            splice_metadata(&mut out, &pack(&object, true), version, "P", "meta/v1");
+            let back: Value = serde_json::from_slice(&out).unwrap();
+            let mut want = json!({"kind": "P", "apiVersion": "meta/v1", "metadata": object["metadata"]});
+            if version > 0 {
+                want["metadata"]["resourceVersion"] = "7".into();
+            }
+            assert_eq!(back, want);
+        }
     }
 }

@@ -49,9 +49,15 @@ pub struct Change {
 pub struct Forms {
     /// The JSON object as it is now (or as it last was).
     pub object: OnceLock<bytes::Bytes>,
-    /// The same with kind and apiVersion, by version of the API.
-    pub lines: parking_lot::Mutex<Vec<(usize, bytes::Bytes)>>,
+    /// The JSON object as it was before, for selectors.
+    pub before: OnceLock<bytes::Bytes>,
+    /// Lines of a watch, by form.
+    pub lines: parking_lot::Mutex<Vec<(LineForm, bytes::Bytes)>>,
 }
+
+/// What tells the lines of one event apart: the kind's address (one per version of the API, unique while the entry lives),
+/// and the form that the watchers' room numbers.
+pub type LineForm = (usize, u16);
 
 /// The tables with their readers' side.
 pub struct Core {
@@ -73,6 +79,8 @@ pub struct Core {
     pub first_pod_part: OnceLock<u32>,
     /// Revisions that may have no sandbox and no document any more.
     pub(super) retired: Vec<u32>,
+    /// Resources whose journals grew since watchers were last told.
+    pub(super) grown: Vec<ResourceId>,
 }
 
 impl Core {
@@ -90,6 +98,7 @@ impl Core {
             live: false,
             first_pod_part: OnceLock::new(),
             retired: Vec::new(),
+            grown: Vec::new(),
         }
     }
 
@@ -190,6 +199,9 @@ impl Core {
     }
 
     pub(crate) fn push(&mut self, resource: ResourceId, version: u64, key: &str, before: Option<View>, after: Option<View>) {
+        if !self.grown.contains(&resource) {
+            self.grown.push(resource);
+        }
         self.journal(resource).push(version, Change { key: key.into(), before, after });
     }
 

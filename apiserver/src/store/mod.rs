@@ -14,12 +14,13 @@ mod selecting;
 mod snapshot;
 
 pub use self::addresses::Addresses;
-pub use self::core::{Change, Core, Forms, JOURNAL_ENTRIES_MAX, View};
+pub use self::core::{Change, Core, Forms, JOURNAL_ENTRIES_MAX, LineForm, View};
 pub use flatten::{HASH_LABEL, is_deleting, template_hash};
 pub use index::Index;
 pub use propose::Committed;
 
 use crate::clock;
+use dashmap::DashMap;
 use parking_lot::{RwLock, RwLockReadGuard};
 use skiff_durable::Log;
 use skiff_engine::command::{Clash, Transaction};
@@ -52,6 +53,8 @@ pub struct Store {
     core: Arc<RwLock<Core>>,
     proposals: mpsc::Sender<Proposal>,
     version: watch::Sender<u64>,
+    /// One for each resource that was ever watched: a watcher of one is not woken by the others.
+    growth: DashMap<ResourceId, watch::Sender<u64>>,
     seed: AtomicU64,
     outbox: std::sync::OnceLock<Arc<dyn Outbox>>,
 }
@@ -63,7 +66,8 @@ impl Store {
         let (proposals, queue) = mpsc::channel(PROPOSALS_MAX);
         let (version, _) = watch::channel(0);
         let core = Arc::new(RwLock::new(Core::new(registry)));
-        let store = Arc::new(Store { core, proposals, version, seed: AtomicU64::new(seed), outbox: std::sync::OnceLock::new() });
+        let (growth, seed, outbox) = (DashMap::new(), AtomicU64::new(seed), std::sync::OnceLock::new());
+        let store = Arc::new(Store { core, proposals, version, growth, seed, outbox });
         (store, Queue(queue))
     }
 
@@ -119,10 +123,21 @@ impl Store {
         if let Some(outbox) = self.outbox.get() {
             outbox.after_turn(core, &outcome);
         }
-        self.version.send_replace(core.world.version);
+        let version = core.world.version;
+        for resource in std::mem::take(&mut core.grown) {
+            if let Some(growth) = self.growth.get(&resource) {
+                growth.send_replace(version);
+            }
+        }
+        self.version.send_replace(version);
     }
 
-    /// The version after the last turn; changes wake watchers.
+    /// The version after the last turn that changed an object of the resource; changes wake its watchers.
+    pub fn growth(&self, resource: ResourceId) -> watch::Receiver<u64> {
+        self.growth.entry(resource).or_insert_with(|| watch::channel(0).0).subscribe()
+    }
+
+    /// The version after the last turn.
     pub fn versions(&self) -> watch::Receiver<u64> {
         self.version.subscribe()
     }

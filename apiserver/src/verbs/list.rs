@@ -2,14 +2,17 @@
 
 use super::ask::Ask;
 use super::house::House;
-use super::reply::{self, ListMeta, Reply, Shown};
+use super::listing::Listing;
+use super::reply::{self, ListMeta, Reply};
 use super::select::Selection;
+use crate::admit::limits::Seat;
 use crate::project::Item;
 use crate::status::{Outcome, Refusal};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use skiff_kinds::FieldError;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a read waits for a version that has not been reached (upstream's blockTimeout).
@@ -76,39 +79,38 @@ struct Page {
 ///
 /// # Errors
 /// As the matrix says.
-pub async fn list(house: &House, ask: &Ask) -> Outcome<Reply> {
+pub async fn list(house: &Arc<House>, ask: &Arc<Ask>, seat: Option<Arc<Seat>>) -> Outcome<Reply> {
     check_options(ask, false)?;
     let selection = Selection::parse(ask)?;
     let page = page(house, ask).await?;
-    let (items, version) = collect(house, ask, &selection, &page)?;
+    let (mut items, version) = collect(house, ask, &selection, &page)?;
     let mut meta = ListMeta { version, ..ListMeta::default() };
-    let total = items.len();
-    let mut shown = items.into_iter().filter_map(|item| show_if(house, ask, &selection, &item).map(|s| (item.key, s)));
-    if page.limit == 0 || page.limit >= total {
-        return reply::list(ask, &meta, shown.map(|(_, s)| s));
-    }
-    let mut taken = Vec::with_capacity(page.limit);
-    let mut last = None;
-    for (key, one) in shown.by_ref() {
-        if taken.len() == page.limit {
-            let rv = i64::try_from(version).unwrap_or(i64::MAX);
-            meta.next = Some(token(rv, &format!("{}\0", last.unwrap_or(key))));
-            break;
+    if page.limit > 0 && page.limit < items.len() {
+        let total = items.len();
+        let (taken, more) = cut(house, ask, &selection, items, page.limit);
+        if more {
+            let last = taken.last().map_or("", |item| &*item.key);
+            meta.next = Some(token(i64::try_from(version).unwrap_or(i64::MAX), &format!("{last}\0")));
+            let selects = !ask.query.text("labelSelector").is_empty() || !ask.query.text("fieldSelector").is_empty();
+            meta.remaining = (!selects).then_some((total - taken.len()) as u64);
         }
-        last = Some(key);
-        taken.push(one);
+        items = taken;
     }
-    if meta.next.is_some() && ask.query.text("labelSelector").is_empty() && ask.query.text("fieldSelector").is_empty() {
-        meta.remaining = Some((total - taken.len()) as u64);
-    }
-    drop(shown);
-    reply::list(ask, &meta, taken.into_iter())
+    Listing { house: house.clone(), ask: ask.clone(), selection, items, meta, seat }.reply().await
 }
 
-/// Renders an item if the selectors take it.
-fn show_if(house: &House, ask: &Ask, selection: &Selection, item: &Item) -> Option<Shown> {
-    let body = house.store.read().show(&ask.kind, &item.key, &item.view);
-    selection.matches(&ask.kind, &body).then_some(Shown { version: item.version, body })
+/// The first items that the selectors take, and whether there are more.
+fn cut(house: &House, ask: &Ask, selection: &Selection, items: Vec<Item>, limit: usize) -> (Vec<Item>, bool) {
+    let takes = |item: &Item| {
+        selection.is_everything() || {
+            let body = house.store.read().show(&ask.kind, &item.key, &item.view);
+            selection.matches(&ask.kind, &body)
+        }
+    };
+    let mut taken: Vec<Item> = items.into_iter().filter(takes).take(limit + 1).collect();
+    let more = taken.len() > limit;
+    taken.truncate(limit);
+    (taken, more)
 }
 
 fn token(rv: i64, start: &str) -> String {

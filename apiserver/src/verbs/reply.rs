@@ -1,10 +1,11 @@
 //! Objects and lists in the form that the client asked for: JSON, YAML, protobuf, Table, metadata only.
 //!
-//! The only place where answers of the resource tree are put together. Lists are written item by item into one buffer that is
-//! handed over in chunks, so that a list of 100,000 objects is never a tree of values.
+//! The only place where answers of the resource tree are put together. Long lists come from `listing.rs` in chunks, so that a
+//! list of 100,000 objects is never a tree of values, and in JSON not even one piece of bytes.
 
 use super::ask::Ask;
-use crate::clock;
+use super::form::{self, Writer};
+use super::listing::Chunks;
 use crate::decode::{Encoding, Form, Shape};
 use crate::registry::Kind;
 use crate::status::{Outcome, Refusal};
@@ -22,7 +23,22 @@ pub struct Reply {
     /// `Content-Type`; empty for none.
     pub content_type: &'static str,
     /// Body.
-    pub body: Bytes,
+    pub body: Content,
+}
+
+/// The body of an answer.
+#[derive(Debug)]
+pub enum Content {
+    /// Known whole.
+    Whole(Bytes),
+    /// Made while it is sent.
+    Chunks(Chunks),
+}
+
+impl From<Vec<u8>> for Content {
+    fn from(bytes: Vec<u8>) -> Content {
+        Content::Whole(bytes.into())
+    }
 }
 
 /// An object as stored, with its version.
@@ -57,7 +73,7 @@ impl Reply {
             Encoding::Json => Ok(Reply::json(code, value)),
             Encoding::Yaml => {
                 let text = serde_saphyr::to_string(value).map_err(Refusal::internal)?;
-                Ok(Reply { code, content_type: "application/yaml", body: text.into() })
+                Ok(Reply { code, content_type: "application/yaml", body: text.into_bytes().into() })
             }
             Encoding::Protobuf => {
                 let body = encode_protobuf(value)?;
@@ -84,16 +100,6 @@ pub fn whole(kind: &Kind, shown: &Shown) -> Value {
     value
 }
 
-/// Metadata only.
-#[must_use]
-pub fn partial(shown: &Shown, version: &str) -> Value {
-    let mut value = unpack(&shown.body);
-    if shown.version > 0 {
-        value["metadata"]["resourceVersion"] = shown.version.to_string().into();
-    }
-    json!({"kind": "PartialObjectMetadata", "apiVersion": format!("meta.k8s.io/{version}"), "metadata": value["metadata"]})
-}
-
 /// One object as the answer.
 ///
 /// # Errors
@@ -101,18 +107,27 @@ pub fn partial(shown: &Shown, version: &str) -> Value {
 pub fn object(ask: &Ask, code: u16, shown: &Shown) -> Outcome<Reply> {
     match ask.form.shape {
         Shape::Table(version) => {
-            let mut table = table_head(ask, version);
-            table["metadata"] = json!({"resourceVersion": shown.version.to_string()});
-            table["rows"] = json!([row(ask, shown, version)?]);
-            Ok(Reply::json(code, &table))
+            let mut out = Vec::with_capacity(4096);
+            form::table_of(&mut Writer::new(ask)?, shown, version, true, &mut out)?;
+            out.push(b'\n');
+            Ok(Reply { code, content_type: "application/json", body: out.into() })
         }
-        Shape::Partial(version) => Ok(Reply::json(code, &partial(shown, version))),
+        Shape::Partial(version) => {
+            let mut out = Vec::with_capacity(1024);
+            form::metadata(shown, version, &mut out);
+            out.push(b'\n');
+            Ok(Reply { code, content_type: "application/json", body: out.into() })
+        }
         Shape::Object if ask.form.encoding == Encoding::Json && !ask.form.pretty && shown.version > 0 => {
             let mut out = Vec::with_capacity(shown.body.len() + 128);
             let api_version = ask.kind.resource.api_version();
             splice(&mut out, &shown.body, shown.version, Some((ask.kind.kind(), &api_version)), None);
             out.push(b'\n');
             Ok(Reply { code, content_type: "application/json", body: out.into() })
+        }
+        Shape::Object if ask.form.encoding == Encoding::Protobuf => {
+            let body = Writer::protobuf(&ask.kind, shown)?;
+            Ok(Reply { code, content_type: ask.form.content_type(false), body: body.into() })
         }
         Shape::Object => Reply::value(code, ask.form, &whole(&ask.kind, shown)),
     }
@@ -131,7 +146,7 @@ pub struct ListMeta {
 
 impl ListMeta {
     /// Lists of custom resources always say `continue`: upstream has no Go type that would leave it out.
-    fn value(&self, custom: bool) -> Value {
+    pub(super) fn value(&self, custom: bool) -> Value {
         let mut meta = json!({"resourceVersion": self.version.to_string()});
         if let Some(next) = &self.next {
             meta["continue"] = next.clone().into();
@@ -145,55 +160,21 @@ impl ListMeta {
     }
 }
 
-/// A list as the answer. `shown` renders one item at a time.
+/// A short list as the answer.
 ///
 /// # Errors
-/// See [`Reply::value`].
+/// See [`Reply::value`] and [`Writer`].
 pub fn list(ask: &Ask, meta: &ListMeta, items: impl Iterator<Item = Shown>) -> Outcome<Reply> {
-    let kind = &ask.kind;
-    match ask.form.shape {
-        Shape::Table(version) => {
-            let mut table = table_head(ask, version);
-            table["metadata"] = meta.value(false);
-            table["rows"] = Value::Array(items.map(|shown| row(ask, &shown, version)).collect::<Outcome<_>>()?);
-            Ok(Reply::json(200, &table))
-        }
-        Shape::Partial(version) => {
-            let items: Vec<Value> = items.map(|shown| partial(&shown, version)).collect();
-            let api_version = format!("meta.k8s.io/{version}");
-            let list = json!({"kind": "PartialObjectMetadataList", "apiVersion": api_version, "metadata": meta.value(false), "items": items});
-            Ok(Reply::json(200, &list))
-        }
-        Shape::Object if ask.form.encoding == Encoding::Json && !ask.form.pretty => Ok(json_list(kind, meta, items)),
-        Shape::Object => {
-            let items: Vec<Value> = items.map(|shown| whole(kind, &shown)).collect();
-            let list = json!({"kind": &*kind.resource.list_kind, "apiVersion": kind.resource.api_version(),
-                "metadata": meta.value(kind.resource.custom), "items": items});
-            Reply::value(200, ask.form, &list)
-        }
+    let mut writer = Writer::new(ask)?;
+    let mut body = Vec::new();
+    for (place, shown) in items.enumerate() {
+        writer.item(place == 0, &shown, &mut body)?;
     }
-}
-
-fn json_list(kind: &Kind, meta: &ListMeta, items: impl Iterator<Item = Shown>) -> Reply {
-    let mut out = Vec::with_capacity(4096);
-    let api_version = kind.resource.api_version();
-    out.extend_from_slice(
-        format!(
-            "{{\"kind\":\"{}\",\"apiVersion\":\"{api_version}\",\"metadata\":{},\"items\":[",
-            kind.resource.list_kind,
-            meta.value(kind.resource.custom)
-        )
-        .as_bytes(),
-    );
-    let typed = kind.resource.custom.then_some((kind.kind(), api_version.as_str()));
-    for (i, shown) in items.enumerate() {
-        if i > 0 {
-            out.push(b',');
-        }
-        splice(&mut out, &shown.body, shown.version, typed, None);
-    }
-    out.extend_from_slice(b"]}\n");
-    Reply { code: 200, content_type: "application/json", body: out.into() }
+    let mut out = Vec::with_capacity(body.len() + 8192);
+    writer.head(meta, body.len(), &mut out)?;
+    out.append(&mut body);
+    writer.tail(&mut out);
+    Ok(Reply { code: 200, content_type: Writer::content_type(ask.form), body: out.into() })
 }
 
 /// The columns of a kind.
@@ -203,37 +184,6 @@ pub fn columns(kind: &Kind) -> Cow<'_, [show::Column]> {
         Some(version) => Cow::Borrowed(version.columns.columns()),
         None => show::columns(kind.group(), kind.kind()),
     }
-}
-
-/// A table without rows.
-#[must_use]
-pub fn table_head(ask: &Ask, version: &str) -> Value {
-    let columns: Vec<Value> = columns(&ask.kind).iter().map(show::Column::to_json).collect();
-    json!({"kind": "Table", "apiVersion": format!("meta.k8s.io/{version}"), "metadata": {}, "columnDefinitions": columns, "rows": []})
-}
-
-/// One row.
-///
-/// # Errors
-/// 400 for an unknown `includeObject`.
-pub fn row(ask: &Ask, shown: &Shown, version: &str) -> Outcome<Value> {
-    let value = whole(&ask.kind, shown);
-    let now_s = (clock::now_ms() / 1000) as i64;
-    let cells = match &ask.kind.custom {
-        Some(version) => version.columns.cells(&value, now_s),
-        None => show::cells(ask.kind.group(), ask.kind.kind(), &value, now_s),
-    };
-    let mut row = json!({"cells": cells});
-    if let Some(conditions) = show::row_conditions(ask.kind.group(), ask.kind.kind(), &value) {
-        row["conditions"] = conditions;
-    }
-    match ask.query.text("includeObject") {
-        "" | "Metadata" => row["object"] = partial(shown, version),
-        "Object" => row["object"] = value,
-        "None" => row["object"] = Value::Null,
-        other => return Err(Refusal::bad_request(format!("unrecognized includeObject value: {other}"))),
-    }
-    Ok(row)
 }
 
 /// `Status` of success.

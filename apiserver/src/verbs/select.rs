@@ -3,9 +3,8 @@
 use super::ask::Ask;
 use crate::registry::Kind;
 use crate::status::{Outcome, Refusal};
-use crate::store::body::unpack;
-use serde_json::Value;
 use skiff_kinds::show;
+use skiff_schema::Tree;
 use skiff_schema::select::{FieldRequirement, LabelSelector, parse_field_selector};
 
 /// Both selectors of a request.
@@ -33,7 +32,7 @@ impl Selection {
         };
         for requirement in &fields {
             let label = requirement.path.as_str();
-            if field_of(&ask.kind, &Value::Null, label).is_none() {
+            if field_of(&ask.kind, &Tree::Null, label).is_none() {
                 let text = if ask.kind.resource.custom {
                     show::unknown_custom_field_label(label)
                 } else {
@@ -68,12 +67,13 @@ impl Selection {
         if self.labels.is_none() && self.fields.iter().all(|r| r.path == "metadata.name" && r.equal) {
             return true;
         }
-        self.matches_value(kind, &unpack(body))
+        let object = Tree::parse(body).unwrap_or(Tree::Null);
+        self.matches_tree(kind, &object)
     }
 
-    fn matches_value(&self, kind: &Kind, object: &Value) -> bool {
+    fn matches_tree(&self, kind: &Kind, object: &Tree<'_>) -> bool {
         let labels = object.pointer("/metadata/labels");
-        if self.labels.as_ref().is_some_and(|selector| !selector.matches_labels(labels)) {
+        if self.labels.as_ref().is_some_and(|selector| !selector.matches(|key| labels?.get(key)?.as_str())) {
             return false;
         }
         self.fields.iter().all(|requirement| {
@@ -84,7 +84,7 @@ impl Selection {
 }
 
 /// The value of a selectable field; `None` for a label that the kind does not take.
-fn field_of(kind: &Kind, object: &Value, label: &str) -> Option<String> {
+fn field_of(kind: &Kind, object: &Tree<'_>, label: &str) -> Option<String> {
     match &kind.custom {
         Some(version) => {
             let selectable: Vec<&str> = version.selectable.iter().map(String::as_str).collect();

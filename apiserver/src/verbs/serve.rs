@@ -2,9 +2,10 @@
 
 use super::ask::Ask;
 use super::house::House;
-use super::reply::Reply;
+use super::reply::{Content, Reply};
 use super::{create, delete, list, pods, review, scale, stream, token, update};
 use crate::admit::authorize;
+use crate::admit::limits::Seat;
 use crate::decode::{Address, Encoding, Form, Query, bytes};
 use crate::status::{Outcome, Refusal};
 use crate::watch;
@@ -93,7 +94,7 @@ async fn reviews(house: &House, ask: &Ask, request: Request<Body>) -> Outcome<Re
     if *request.method() != Method::POST {
         return Err(Refusal::method());
     }
-    let body = bytes::read(request.into_body()).await?;
+    let body = bytes::read(request).await?;
     if ask.kind.kind() == "Binding" {
         return respond(pods::bind(house, ask, &body).await?);
     }
@@ -122,14 +123,15 @@ async fn dispatch(house: &Arc<House>, ask: &Arc<Ask>, request: Request<Body>, wa
     if !verbs.contains(needed) {
         return Err(Refusal::method());
     }
+    let seat = request.extensions().get::<Arc<Seat>>().cloned();
     if watching && matches!(method, Method::GET | Method::HEAD) {
-        return watch_response(house, ask).await;
+        return watch_response(house, ask, seat).await;
     }
     let reply = match (method.as_str(), collection) {
-        ("GET" | "HEAD", true) => list::list(house, ask).await?,
+        ("GET" | "HEAD", true) => list::list(house, ask, seat).await?,
         ("GET" | "HEAD", false) => list::get(house, ask).await?,
         (method, collection) => {
-            let body = bytes::read(request.into_body()).await?;
+            let body = bytes::read(request).await?;
             match (method, collection) {
                 ("POST", _) => create::create(house, ask, &body).await?,
                 ("PUT", _) => update::put(house, ask, &body).await?,
@@ -155,7 +157,7 @@ async fn subresource(house: &Arc<House>, ask: &Arc<Ask>, request: Request<Body>)
         _ => {}
     }
     let reads = matches!(method.as_str(), "GET" | "HEAD");
-    let body = if reads { ::bytes::Bytes::new() } else { bytes::read(request.into_body()).await? };
+    let body = if reads { ::bytes::Bytes::new() } else { bytes::read(request).await? };
     let reply = match (name.as_str(), method.as_str()) {
         ("scale", "GET" | "HEAD") => scale::get(house, ask)?,
         ("scale", "PUT") => scale::change(house, ask, &body, false).await?,
@@ -180,11 +182,15 @@ pub fn respond(reply: Reply) -> Outcome<Response<Body>> {
     if !reply.content_type.is_empty() {
         builder = builder.header(header::CONTENT_TYPE, reply.content_type);
     }
-    builder.body(Body::from(reply.body)).map_err(Refusal::internal)
+    let body = match reply.body {
+        Content::Whole(bytes) => Body::from(bytes),
+        Content::Chunks(chunks) => Body::from_stream(tokio_stream::wrappers::ReceiverStream::new(chunks)),
+    };
+    builder.body(body).map_err(Refusal::internal)
 }
 
-async fn watch_response(house: &Arc<House>, ask: &Arc<Ask>) -> Outcome<Response<Body>> {
-    let lines = watch::watch(house.clone(), ask.clone()).await?;
+async fn watch_response(house: &Arc<House>, ask: &Arc<Ask>, seat: Option<Arc<Seat>>) -> Outcome<Response<Body>> {
+    let lines = watch::watch(house.clone(), ask.clone(), seat).await?;
     house.metrics.watches.inc();
     let stream = tokio_stream::wrappers::ReceiverStream::new(lines);
     let body = Body::from_stream(futures::StreamExt::map(stream, Ok::<_, std::convert::Infallible>));

@@ -21,8 +21,9 @@ use skiff_kinds::object::{self, meta};
 use skiff_kinds::workload;
 use skiff_patch::apply::{Reset, Write, reset, settle_times, track_update};
 
-/// Tries of a PATCH against concurrent writes (upstream: 5).
-const TRIES_MAX: usize = 5;
+/// Tries of a PATCH against concurrent writes. Upstream's store tries for as long as the request may take; here one writer of an
+/// object wins with each entry of the log, so this many writers at once all get their turn.
+const TRIES_MAX: usize = 200;
 
 /// How the new object comes about.
 pub(super) enum Change {

@@ -1,11 +1,11 @@
 //! Subscriptions: a resource's journal, from a version on, through selectors, as lines that all watchers of a form share.
 //!
-//! Reads the store, changes nothing. A watcher that does not take its lines is cut after [`LAG_SECONDS_MAX`]; it resumes from
-//! its last version, or lists again if the journal has moved on.
+//! Reads the store, changes nothing. A watcher that does not take its lines is cut after [`LAG_SECONDS_MAX`], and told so by the
+//! last line that it finds; it resumes from its last version, or lists again if the journal has moved on.
 
 mod encode;
 
-use crate::decode::{Encoding, Shape};
+use crate::admit::limits::Seat;
 use crate::status::{Outcome, Refusal};
 use crate::store::{Change, Forms};
 use crate::verbs::ask::Ask;
@@ -13,7 +13,7 @@ use crate::verbs::house::House;
 use crate::verbs::list::{check_options, parse_version, wait_for};
 use crate::verbs::select::Selection;
 use bytes::Bytes;
-use encode::Encoder;
+use encode::{Encoder, Happened};
 use skiff_engine::Entry;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +43,7 @@ struct Start {
 ///
 /// # Errors
 /// What is wrong with the options; too old a version is an event in the stream.
-pub async fn watch(house: Arc<House>, ask: Arc<Ask>) -> Outcome<mpsc::Receiver<Bytes>> {
+pub async fn watch(house: Arc<House>, ask: Arc<Ask>, seat: Option<Arc<Seat>>) -> Outcome<mpsc::Receiver<Bytes>> {
     check_options(&ask, true)?;
     let selection = Selection::parse(&ask)?;
     let text = ask.query.text("resourceVersion");
@@ -59,9 +59,12 @@ pub async fn watch(house: Arc<House>, ask: Arc<Ask>) -> Outcome<mpsc::Receiver<B
     let start = Start { version, initial, mark };
     let timeout =
         ask.query.number("timeoutSeconds")?.filter(|s| *s > 0).unwrap_or_else(|| 1800 + i64::from(rand::random::<u16>() % 1800));
-    let (lines, stream) = mpsc::channel(LINES_MAX);
+    let (lines, stream) = mpsc::channel(LINES_MAX + 1);
+    // A place is kept for the last word to a watcher that takes nothing.
+    let last_word = lines.clone().try_reserve_owned().ok();
     let deadline = Instant::now() + Duration::from_secs(u64::try_from(timeout).unwrap_or(1800).min(1 << 31));
-    let watcher = Watcher { encoder: Encoder::new(ask.clone()), house, ask, selection, lines, bookmarks, sent: 0 };
+    let encoder = Encoder::new(ask.clone())?;
+    let watcher = Watcher { encoder, house, ask, selection, lines, last_word, bookmarks, sent: 0, seat };
     tokio::spawn(watcher.run(start, deadline));
     Ok(stream)
 }
@@ -72,37 +75,54 @@ struct Watcher {
     selection: Selection,
     encoder: Encoder,
     lines: mpsc::Sender<Bytes>,
+    last_word: Option<mpsc::OwnedPermit<Bytes>>,
     bookmarks: bool,
     sent: u64,
+    /// Held until what exists has been sent: that is the costly part of a watch.
+    seat: Option<Arc<Seat>>,
 }
 
-/// The connection is gone or too slow.
-struct Cut;
+/// Why a watch ends before its time.
+enum Cut {
+    /// The connection is gone, or all has been said.
+    Over,
+    /// It takes no lines.
+    Slow,
+}
 
 impl Watcher {
     async fn run(mut self, start: Start, deadline: Instant) {
         // The end of the task closes the channel, and that ends the response.
-        let _ = self.follow(start, deadline).await;
+        if let Err(Cut::Slow) = self.follow(start, deadline).await
+            && let Some(place) = self.last_word.take()
+        {
+            // 429 makes clients wait and go on from their last version, where any other error would make them list again.
+            let text = format!("the watch was cut: none of its events was taken for {LAG_SECONDS_MAX} seconds");
+            place.send(self.encoder.error(&Refusal { retry_after_s: Some(1), ..Refusal::new(429, "TooManyRequests", text) }));
+        }
     }
 
     async fn follow(&mut self, start: Start, deadline: Instant) -> Result<(), Cut> {
-        let mut versions = self.house.store.versions();
+        let mut growth = self.house.store.growth(self.ask.kind.id);
         let mut cursor = start.version;
         if start.initial {
             cursor = self.send_initial(start.mark).await?;
         } else if cursor == 0 {
             cursor = self.house.store.read().world.version;
         }
+        self.seat = None;
         let mut bookmark = Instant::now() + BOOKMARK_EVERY;
         loop {
-            let seen = *versions.borrow_and_update();
+            let seen = *growth.borrow_and_update();
             cursor = self.send_entries(cursor).await?.max(cursor);
-            if *versions.borrow() != seen {
+            if *growth.borrow() != seen {
                 continue;
             }
             tokio::select! {
-                changed = versions.changed() => changed.map_err(|_| Cut)?,
+                changed = growth.changed() => changed.map_err(|_| Cut::Over)?,
                 () = tokio::time::sleep_until(bookmark), if self.bookmarks => {
+                    // Other resources' versions have passed meanwhile: a client that resumes there finds more of the journal.
+                    cursor = self.send_entries(cursor).await?.max(cursor);
                     let line = self.encoder.bookmark(cursor, false);
                     self.send(line).await?;
                     bookmark = Instant::now() + BOOKMARK_EVERY;
@@ -114,7 +134,7 @@ impl Watcher {
                     }
                     return Ok(());
                 }
-                () = self.lines.closed() => return Err(Cut),
+                () = self.lines.closed() => return Err(Cut::Over),
             }
         }
     }
@@ -122,7 +142,8 @@ impl Watcher {
     async fn send(&self, line: Bytes) -> Result<(), Cut> {
         match tokio::time::timeout(Duration::from_secs(LAG_SECONDS_MAX), self.lines.send(line)).await {
             Ok(Ok(())) => Ok(()),
-            _ => Err(Cut),
+            Ok(Err(_)) => Err(Cut::Over),
+            Err(_) => Err(Cut::Slow),
         }
     }
 
@@ -134,7 +155,7 @@ impl Watcher {
         for item in items.into_iter().filter(|item| self.selection.admits_key(&item.key)) {
             let body = self.house.store.read().show(&self.ask.kind, &item.key, &item.view);
             if self.selection.matches(&self.ask.kind, &body) {
-                let line = self.encoder.line("ADDED", &body, item.version);
+                let line = self.encoder.line(Happened::Added, &body, item.version);
                 self.send(line).await?;
             }
         }
@@ -164,7 +185,7 @@ impl Watcher {
                 let text = format!("too old resource version: {cursor} ({now})");
                 let line = self.encoder.error(&Refusal::expired(text));
                 self.send(line).await?;
-                return Err(Cut);
+                return Err(Cut::Over);
             };
             let full = entries.len() >= ENTRIES_MAX;
             for entry in &entries {
@@ -175,8 +196,9 @@ impl Watcher {
                 cursor = entry.version;
             }
             if !full {
-                // A version from the future stays the cursor: nothing is sent until it is passed.
-                return Ok(if entries.is_empty() { cursor } else { cursor.max(entries.last().map_or(0, |e| e.version)) });
+                // All of the resource up to now has been sent. A version from the future stays the cursor: nothing is sent
+                // until it is passed.
+                return Ok(cursor.max(now));
             }
         }
     }
@@ -201,30 +223,28 @@ impl Watcher {
         let body = &kind.shown(body.clone());
         if self.selection.is_everything() || self.ask.address.name.is_empty() && self.selection.name.is_some() && self.plain() {
             let what = match (&change.before, &change.after) {
-                (None, Some(_)) => "ADDED",
-                (Some(_), Some(_)) => "MODIFIED",
-                (Some(_), None) => "DELETED",
+                (None, Some(_)) => Happened::Added,
+                (Some(_), Some(_)) => Happened::Modified,
+                (Some(_), None) => Happened::Deleted,
                 (None, None) => return None,
             };
             return Some(self.encoder.shared(entry, what, body));
         }
-        let render = |view| self.house.store.read().show(kind, &change.key, view);
-        let after = change.after.as_ref().is_some_and(|_| self.selection.matches(kind, body));
-        let old = change.before.as_ref().map(render).filter(|old| self.selection.matches(kind, old));
-        match (old, after) {
+        let after = change.after.is_some() && self.selection.matches(kind, body);
+        let before = change.before.as_ref().map(|view| {
+            let stored =
+                entry.beside.before.get_or_init(|| self.house.store.read().render(kind.id, &change.key, view));
+            kind.shown(stored.clone())
+        });
+        match (before.filter(|old| self.selection.matches(kind, old)), after) {
             (None, false) => None,
-            (None, true) => Some(self.encoder.line("ADDED", body, entry.version)),
-            (Some(_), true) => Some(self.encoder.line("MODIFIED", body, entry.version)),
-            (Some(old), false) => Some(self.encoder.line("DELETED", &old, entry.version)),
+            (None, true) => Some(self.encoder.shared(entry, Happened::Added, body)),
+            (Some(_), true) => Some(self.encoder.shared(entry, Happened::Modified, body)),
+            (Some(old), false) => Some(self.encoder.line(Happened::Deleted, &old, entry.version)),
         }
     }
 
     fn plain(&self) -> bool {
         self.ask.query.text("labelSelector").is_empty() && !self.ask.query.text("fieldSelector").contains(',')
     }
-}
-
-/// Whether lines of this form are the same for all watchers and may be shared.
-fn is_shared(ask: &Ask) -> bool {
-    matches!(ask.form.shape, Shape::Object) && matches!(ask.form.encoding, Encoding::Json | Encoding::Protobuf)
 }

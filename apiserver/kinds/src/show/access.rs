@@ -6,6 +6,7 @@ use super::read::{age, cell, cell_or, count, list, name, present, text as read};
 use super::selector::selector_text;
 use super::time::human_duration;
 use serde_json::Value;
+use skiff_schema::Tree;
 
 static ROLE_BINDING: [Column; 6] = [
     NAME,
@@ -104,7 +105,7 @@ pub(super) fn printer(group: &str, kind: &str) -> Option<Printer> {
     }
 }
 
-fn binding(object: &Value, now: i64) -> Vec<Value> {
+fn binding(object: &Tree, now: i64) -> Vec<Value> {
     let subjects = |kind: &str| {
         let chosen = list(object, "/subjects").iter().filter(|s| read(s, "/kind") == kind);
         let names = chosen.map(|s| match kind {
@@ -117,8 +118,8 @@ fn binding(object: &Value, now: i64) -> Vec<Value> {
     vec![name(object), role.into(), age(object, now), subjects("User"), subjects("Group"), subjects("ServiceAccount")]
 }
 
-fn signing_request(object: &Value, now: i64) -> Vec<Value> {
-    let duration = match object.pointer("/spec/expirationSeconds").and_then(Value::as_i64) {
+fn signing_request(object: &Tree, now: i64) -> Vec<Value> {
+    let duration = match object.pointer("/spec/expirationSeconds").and_then(Tree::as_i64) {
         Some(seconds) => human_duration(seconds),
         None => "<none>".to_owned(),
     };
@@ -133,7 +134,7 @@ fn signing_request(object: &Value, now: i64) -> Vec<Value> {
 }
 
 /// Denied before approved before pending; then whether it failed and whether a certificate is there.
-fn signing_state(object: &Value) -> String {
+fn signing_state(object: &Tree) -> String {
     let has = |kind: &str| list(object, "/status/conditions").iter().any(|c| read(c, "/type") == kind);
     let mut state = if has("Denied") {
         "Denied"
@@ -152,19 +153,19 @@ fn signing_state(object: &Value) -> String {
     state
 }
 
-fn webhooks(object: &Value, now: i64) -> Vec<Value> {
+fn webhooks(object: &Tree, now: i64) -> Vec<Value> {
     vec![name(object), count(object, "/webhooks").into(), age(object, now)]
 }
 
-fn policy(object: &Value, now: i64) -> Vec<Value> {
+fn policy(object: &Tree, now: i64) -> Vec<Value> {
     policy_row(object, "/spec/validations", now)
 }
 
-fn mutating_policy(object: &Value, now: i64) -> Vec<Value> {
+fn mutating_policy(object: &Tree, now: i64) -> Vec<Value> {
     policy_row(object, "/spec/mutations", now)
 }
 
-fn policy_row(object: &Value, rules: &str, now: i64) -> Vec<Value> {
+fn policy_row(object: &Tree, rules: &str, now: i64) -> Vec<Value> {
     let parameters = if present(object, "/spec/paramKind") {
         format!("{}/{}", read(object, "/spec/paramKind/apiVersion"), read(object, "/spec/paramKind/kind"))
     } else {
@@ -173,7 +174,7 @@ fn policy_row(object: &Value, rules: &str, now: i64) -> Vec<Value> {
     vec![name(object), count(object, rules).into(), parameters.into(), age(object, now)]
 }
 
-fn policy_binding(object: &Value, now: i64) -> Vec<Value> {
+fn policy_binding(object: &Tree, now: i64) -> Vec<Value> {
     let target = read(object, "/spec/paramRef/name");
     let parameter = match (target, read(object, "/spec/paramRef/namespace")) {
         ("", _) if present(object, "/spec/paramRef/selector") => {
@@ -186,7 +187,7 @@ fn policy_binding(object: &Value, now: i64) -> Vec<Value> {
     vec![name(object), cell(object, "/spec/policyName"), parameter.into(), age(object, now)]
 }
 
-fn api_service(object: &Value, now: i64) -> Vec<Value> {
+fn api_service(object: &Tree, now: i64) -> Vec<Value> {
     let service = if present(object, "/spec/service") {
         format!("{}/{}", read(object, "/spec/service/namespace"), read(object, "/spec/service/name"))
     } else {

@@ -6,6 +6,7 @@ use super::selector::{labels, selector_text, shown};
 use super::time::{human_duration, since_text, unix_seconds};
 use super::{Printer, read};
 use serde_json::Value;
+use skiff_schema::Tree;
 
 static DEPLOYMENT: [Column; 8] = [
     NAME,
@@ -173,11 +174,11 @@ pub(super) fn core_printer(kind: &str) -> Option<Printer> {
 }
 
 /// `ready/desired` of a kind with replicas.
-fn readiness(object: &Value) -> Value {
+fn readiness(object: &Tree) -> Value {
     format!("{}/{}", number(object, "/status/readyReplicas"), number(object, "/spec/replicas")).into()
 }
 
-fn deployment(object: &Value, now: i64) -> Vec<Value> {
+fn deployment(object: &Tree, now: i64) -> Vec<Value> {
     let [names, images] = containers(object, TEMPLATE);
     vec![
         name(object),
@@ -191,7 +192,7 @@ fn deployment(object: &Value, now: i64) -> Vec<Value> {
     ]
 }
 
-fn replicas(object: &Value, now: i64, selector: String) -> Vec<Value> {
+fn replicas(object: &Tree, now: i64, selector: String) -> Vec<Value> {
     let [names, images] = containers(object, TEMPLATE);
     vec![
         name(object),
@@ -205,20 +206,20 @@ fn replicas(object: &Value, now: i64, selector: String) -> Vec<Value> {
     ]
 }
 
-fn replica_set(object: &Value, now: i64) -> Vec<Value> {
+fn replica_set(object: &Tree, now: i64) -> Vec<Value> {
     replicas(object, now, shown(object.pointer("/spec/selector")))
 }
 
-fn replication_controller(object: &Value, now: i64) -> Vec<Value> {
+fn replication_controller(object: &Tree, now: i64) -> Vec<Value> {
     replicas(object, now, labels(object.pointer("/spec/selector")))
 }
 
-fn stateful_set(object: &Value, now: i64) -> Vec<Value> {
+fn stateful_set(object: &Tree, now: i64) -> Vec<Value> {
     let [names, images] = containers(object, TEMPLATE);
     vec![name(object), readiness(object), age(object, now), names, images]
 }
 
-fn daemon_set(object: &Value, now: i64) -> Vec<Value> {
+fn daemon_set(object: &Tree, now: i64) -> Vec<Value> {
     let [names, images] = containers(object, TEMPLATE);
     vec![
         name(object),
@@ -235,10 +236,10 @@ fn daemon_set(object: &Value, now: i64) -> Vec<Value> {
     ]
 }
 
-fn job(object: &Value, now: i64) -> Vec<Value> {
+fn job(object: &Tree, now: i64) -> Vec<Value> {
     let done = number(object, "/status/succeeded");
     let parallelism = number(object, "/spec/parallelism");
-    let completions = match object.pointer("/spec/completions").and_then(Value::as_i64) {
+    let completions = match object.pointer("/spec/completions").and_then(Tree::as_i64) {
         Some(wanted) => format!("{done}/{wanted}"),
         None if parallelism > 1 => format!("{done}/1 of {parallelism}"),
         None => format!("{done}/1"),
@@ -256,7 +257,7 @@ fn job(object: &Value, now: i64) -> Vec<Value> {
     ]
 }
 
-fn job_status(object: &Value) -> &'static str {
+fn job_status(object: &Tree) -> &'static str {
     let is = |kind| condition(object, kind) == "True";
     if is("Complete") {
         "Complete"
@@ -275,14 +276,14 @@ fn job_status(object: &Value) -> &'static str {
     }
 }
 
-fn job_duration(object: &Value, now: i64) -> String {
+fn job_duration(object: &Tree, now: i64) -> String {
     let Some(start) = unix_seconds(read(object, "/status/startTime")) else { return String::new() };
     human_duration(unix_seconds(read(object, "/status/completionTime")).unwrap_or(now) - start)
 }
 
-fn cron_job(object: &Value, now: i64) -> Vec<Value> {
+fn cron_job(object: &Tree, now: i64) -> Vec<Value> {
     let [names, images] = containers(object, "/spec/jobTemplate/spec/template/spec/containers");
-    let suspend = match object.pointer("/spec/suspend").and_then(Value::as_bool) {
+    let suspend = match object.pointer("/spec/suspend").and_then(Tree::as_bool) {
         Some(true) => "True",
         Some(false) => "False",
         None => "<unset>",
@@ -305,14 +306,14 @@ fn cron_job(object: &Value, now: i64) -> Vec<Value> {
     ]
 }
 
-fn controller_revision(object: &Value, now: i64) -> Vec<Value> {
+fn controller_revision(object: &Tree, now: i64) -> Vec<Value> {
     let owner = list(object, "/metadata/ownerReferences").iter().find(|o| read::flag(o, "/controller"));
     let controller = owner.map_or_else(|| "<none>".to_owned(), owner_text);
     vec![name(object), controller.into(), number(object, "/revision").into(), age(object, now)]
 }
 
 /// `statefulset.apps/web` for an owner reference.
-fn owner_text(owner: &Value) -> String {
+fn owner_text(owner: &Tree) -> String {
     let kind = read(owner, "/kind").to_lowercase();
     let name = read(owner, "/name");
     match read(owner, "/apiVersion").split_once('/') {
@@ -321,7 +322,7 @@ fn owner_text(owner: &Value) -> String {
     }
 }
 
-fn disruption_budget(object: &Value, now: i64) -> Vec<Value> {
+fn disruption_budget(object: &Tree, now: i64) -> Vec<Value> {
     let bound = |pointer| Value::from(scalar(object, pointer).unwrap_or_else(|| "N/A".to_owned()));
     vec![
         name(object),

@@ -4,6 +4,7 @@ use super::Printer;
 use super::column::{AGE, Column, NAME, flag, int, text};
 use super::read::{age, cell, count, flag as is, int as number, list, name, scalar, text as read};
 use serde_json::Value;
+use skiff_schema::Tree;
 
 static SECRET: [Column; 4] = [
     NAME,
@@ -96,42 +97,41 @@ pub(super) fn printer(kind: &str) -> Option<Printer> {
     }
 }
 
-fn secret(object: &Value, now: i64) -> Vec<Value> {
+fn secret(object: &Tree, now: i64) -> Vec<Value> {
     vec![name(object), cell(object, "/type"), count(object, "/data").into(), age(object, now)]
 }
 
-fn config_map(object: &Value, now: i64) -> Vec<Value> {
+fn config_map(object: &Tree, now: i64) -> Vec<Value> {
     vec![name(object), (count(object, "/data") + count(object, "/binaryData")).into(), age(object, now)]
 }
 
-fn service_account(object: &Value, now: i64) -> Vec<Value> {
+fn service_account(object: &Tree, now: i64) -> Vec<Value> {
     vec![name(object), age(object, now)]
 }
 
-fn quota(object: &Value, now: i64) -> Vec<Value> {
-    let hard = object.pointer("/status/hard").and_then(Value::as_object).into_iter().flatten();
-    let mut resources: Vec<&String> = hard.map(|(resource, _)| resource).collect();
+fn quota(object: &Tree, now: i64) -> Vec<Value> {
+    let hard = object.pointer("/status/hard").and_then(Tree::as_object).into_iter().flatten();
+    let mut resources: Vec<&str> = hard.map(|(resource, _)| &**resource).collect();
     resources.sort();
     let amount = |list: &str, resource: &str| {
         let found = object.pointer(list).and_then(|l| l.get(resource));
-        found.and_then(Value::as_str).unwrap_or("0").to_owned()
+        found.and_then(Tree::as_str).unwrap_or("0").to_owned()
     };
-    let line =
-        |resource: &String| format!("{resource}: {}/{}", amount("/status/used", resource), amount("/status/hard", resource));
-    let (limits, requests): (Vec<&String>, Vec<&String>) = resources.into_iter().partition(|r| r.starts_with("limits."));
-    let shown = |part: Vec<&String>| Value::from(part.into_iter().map(line).collect::<Vec<_>>().join(", "));
+    let line = |resource: &str| format!("{resource}: {}/{}", amount("/status/used", resource), amount("/status/hard", resource));
+    let (limits, requests): (Vec<&str>, Vec<&str>) = resources.into_iter().partition(|r| r.starts_with("limits."));
+    let shown = |part: Vec<&str>| Value::from(part.into_iter().map(line).collect::<Vec<_>>().join(", "));
     vec![name(object), shown(requests), shown(limits), age(object, now)]
 }
 
-fn lease(object: &Value, now: i64) -> Vec<Value> {
+fn lease(object: &Tree, now: i64) -> Vec<Value> {
     vec![name(object), cell(object, "/spec/holderIdentity"), age(object, now)]
 }
 
-fn runtime_class(object: &Value, now: i64) -> Vec<Value> {
+fn runtime_class(object: &Tree, now: i64) -> Vec<Value> {
     vec![name(object), cell(object, "/handler"), age(object, now)]
 }
 
-fn priority_class(object: &Value, now: i64) -> Vec<Value> {
+fn priority_class(object: &Tree, now: i64) -> Vec<Value> {
     vec![
         name(object),
         number(object, "/value").into(),
@@ -141,13 +141,13 @@ fn priority_class(object: &Value, now: i64) -> Vec<Value> {
     ]
 }
 
-fn node_metrics(object: &Value, _now: i64) -> Vec<Value> {
+fn node_metrics(object: &Tree, _now: i64) -> Vec<Value> {
     let usage = |resource: &str| Value::from(scalar(object, &format!("/usage/{resource}")).unwrap_or_default());
     vec![name(object), usage("cpu"), usage("memory"), cell(object, "/window")]
 }
 
 /// The usage of a pod is the sum over its containers.
-fn pod_metrics(object: &Value, _now: i64) -> Vec<Value> {
+fn pod_metrics(object: &Tree, _now: i64) -> Vec<Value> {
     let total = |resource: &str| {
         let amounts = list(object, "/containers").iter().map(|c| read(c, &format!("/usage/{resource}")));
         Value::from(sum(amounts))

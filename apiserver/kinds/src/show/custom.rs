@@ -3,9 +3,10 @@
 
 use super::column::{AGE_DATE, Column, NAME};
 use super::jsonpath::Path;
-use super::read::{name, text};
+use super::read::name;
 use super::time::since_text;
 use serde_json::Value;
+use skiff_schema::Tree;
 
 /// Compiled columns of one version of a custom resource.
 #[derive(Clone, Debug)]
@@ -20,15 +21,16 @@ pub struct CustomColumns {
 pub fn custom_columns(spec: &[Value]) -> CustomColumns {
     let mut compiled = CustomColumns { columns: vec![NAME], paths: Vec::new() };
     for entry in spec {
-        let path = text(entry, "/jsonPath");
-        let description = match text(entry, "/description") {
+        let text = |field: &str| entry.get(field).and_then(Value::as_str).unwrap_or_default();
+        let path = text("jsonPath");
+        let description = match text("description") {
             "" => format!("Custom resource definition column (in JSONPath format): {path}"),
             written => written.to_owned(),
         };
         compiled.columns.push(Column {
-            name: text(entry, "/name").to_owned().into(),
-            kind: text(entry, "/type").to_owned().into(),
-            format: text(entry, "/format").to_owned().into(),
+            name: text("name").to_owned().into(),
+            kind: text("type").to_owned().into(),
+            format: text("format").to_owned().into(),
             description: description.into(),
             priority: entry.get("priority").and_then(Value::as_i64).unwrap_or(0),
         });
@@ -50,7 +52,7 @@ impl CustomColumns {
 
     /// The cells of an object; `null` where there is nothing or nothing that fits the column's type.
     #[must_use]
-    pub fn cells(&self, object: &Value, now_s: i64) -> Vec<Value> {
+    pub fn cells(&self, object: &Tree<'_>, now_s: i64) -> Vec<Value> {
         let mut cells = vec![name(object)];
         for (column, path) in self.columns.iter().skip(1).zip(&self.paths) {
             let found = path.as_ref().and_then(|p| p.first(object));
@@ -60,20 +62,21 @@ impl CustomColumns {
     }
 }
 
-fn cell(kind: &str, value: &Value, now_s: i64) -> Value {
+fn cell(kind: &str, value: &Tree<'_>, now_s: i64) -> Value {
     match (kind, value) {
         // Strings are printed, whatever they are; the others must fit.
-        ("string", Value::String(text)) => text.as_str().into(),
-        ("string", Value::Null) => "<no value>".into(),
+        ("string", Tree::Text(text)) => text.to_string().into(),
+        ("string", Tree::Null) => "<no value>".into(),
         ("string", other) => {
             // Go writes maps with sorted keys.
-            let mut sorted = other.clone();
+            let mut sorted = serde_json::to_value(other).unwrap_or_default();
             sorted.sort_all_objects();
             sorted.to_string().into()
         }
-        ("integer", Value::Number(number)) => integer(number),
-        ("number", Value::Number(_)) | ("boolean", Value::Bool(_)) => value.clone(),
-        ("date", Value::String(text)) => match since_text(text, now_s) {
+        ("integer", Tree::Number(number)) => integer(number),
+        ("number", Tree::Number(number)) => Value::Number(number.clone()),
+        ("boolean", Tree::Bool(set)) => (*set).into(),
+        ("date", Tree::Text(text)) => match since_text(text, now_s) {
             age if age == "<unknown>" && !text.is_empty() => "<invalid>".into(),
             age => age.into(),
         },

@@ -5,6 +5,7 @@ use super::column::{Column, NAME_WIDE, text, wide};
 use super::read::{cell, int, name, present, text as read, text_or};
 use super::time::since_text;
 use serde_json::Value;
+use skiff_schema::Tree;
 
 static EVENT: [Column; 10] = [
     text("Last Seen", "The time at which the most recent occurrence of this event was recorded."),
@@ -30,11 +31,11 @@ pub(super) fn printer(kind: &str) -> Option<Printer> {
 }
 
 /// The field in core's spelling, or in that of `events.k8s.io`.
-fn either<'a>(object: &'a Value, core: &str, other: &str) -> &'a str {
+fn either<'a>(object: &'a Tree, core: &str, other: &str) -> &'a str {
     text_or(object, core, read(object, other))
 }
 
-fn event(object: &Value, now: i64) -> Vec<Value> {
+fn event(object: &Tree, now: i64) -> Vec<Value> {
     let (last, first) = times(object, now);
     let count = if present(object, "/series") {
         int(object, "/series/count")
@@ -62,7 +63,7 @@ fn event(object: &Value, now: i64) -> Vec<Value> {
 }
 
 /// Last and first seen.
-fn times(object: &Value, now: i64) -> (String, String) {
+fn times(object: &Tree, now: i64) -> (String, String) {
     let first = text_or(object, "/firstTimestamp", either(object, "/deprecatedFirstTimestamp", "/eventTime"));
     let last = either(object, "/lastTimestamp", "/deprecatedLastTimestamp");
     let last = if present(object, "/series") { read(object, "/series/lastObservedTime") } else { last };
@@ -70,7 +71,7 @@ fn times(object: &Value, now: i64) -> (String, String) {
     (since_text(last, now), since_text(first, now))
 }
 
-fn source(object: &Value) -> String {
+fn source(object: &Tree) -> String {
     let reporter = either(object, "/reportingComponent", "/reportingController");
     let component = text_or(object, "/source/component", text_or(object, "/deprecatedSource/component", reporter));
     let instance = read(object, "/reportingInstance");

@@ -5,7 +5,7 @@
 use super::jsonpath::Path;
 use super::read::{flag, int, scalar, text as read};
 use crate::table;
-use serde_json::Value;
+use skiff_schema::Tree;
 
 const META: [&str; 2] = ["metadata.name", "metadata.namespace"];
 
@@ -89,7 +89,7 @@ pub fn field_labels(group: &str, kind: &str) -> &'static [&'static str] {
 /// The value of a selectable field of an object, empty where the object has none; `None` for a label that the kind does not
 /// take.
 #[must_use]
-pub fn field_value(group: &str, kind: &str, object: &Value, label: &str) -> Option<String> {
+pub fn field_value(group: &str, kind: &str, object: &Tree<'_>, label: &str) -> Option<String> {
     if !field_labels(group, kind).contains(&label) {
         return None;
     }
@@ -112,7 +112,7 @@ pub fn field_value(group: &str, kind: &str, object: &Value, label: &str) -> Opti
 }
 
 /// Both APIs show the same events, so each of their labels is looked for in both shapes.
-fn event_value(object: &Value, label: &str) -> String {
+fn event_value(object: &Tree<'_>, label: &str) -> String {
     let first = |pointers: &[&str]| pointers.iter().map(|p| text(object, p)).find(|t| !t.is_empty()).unwrap_or_default();
     let reporter = ["/reportingComponent", "/reportingController"];
     match (label, label.split_once('.')) {
@@ -125,7 +125,7 @@ fn event_value(object: &Value, label: &str) -> String {
     }
 }
 
-fn text(object: &Value, pointer: &str) -> String {
+fn text(object: &Tree<'_>, pointer: &str) -> String {
     read(object, pointer).to_owned()
 }
 
@@ -156,7 +156,7 @@ pub fn unknown_custom_field_label(label: &str) -> String {
 /// The value of a selectable field of a custom resource, whose definition lists the paths of its `selectableFields` (with
 /// their leading dot); `None` for a label that is none of them.
 #[must_use]
-pub fn custom_field_value(object: &Value, namespaced: bool, selectable: &[&str], label: &str) -> Option<String> {
+pub fn custom_field_value(object: &Tree<'_>, namespaced: bool, selectable: &[&str], label: &str) -> Option<String> {
     if label == META[0] || (namespaced && label == META[1]) {
         return Some(text(object, &pointer(label)));
     }

@@ -4,6 +4,7 @@ use super::Printer;
 use super::column::{AGE, Column, NAME, text};
 use super::read::{age, cell, cell_or, int, name, present};
 use serde_json::Value;
+use skiff_schema::Tree;
 
 static SCHEMA: [Column; 6] = [
     NAME,
@@ -53,7 +54,7 @@ pub(super) fn printer(kind: &str) -> Option<Printer> {
     }
 }
 
-fn schema(object: &Value, now: i64) -> Vec<Value> {
+fn schema(object: &Tree, now: i64) -> Vec<Value> {
     let dangling = match super::read::condition(object, "Dangling") {
         "" => "?",
         status => status,
@@ -68,7 +69,7 @@ fn schema(object: &Value, now: i64) -> Vec<Value> {
     ]
 }
 
-fn level(object: &Value, now: i64) -> Vec<Value> {
+fn level(object: &Tree, now: i64) -> Vec<Value> {
     let number = |outer: &str, field: &str| {
         if present(object, outer) { int(object, &format!("{outer}/{field}")).into() } else { Value::from("<none>") }
     };

@@ -3,7 +3,7 @@
 //! Follows what client-go's evaluator does with missing keys allowed: whatever does not fit gives no result. Knows no column
 //! and no kind.
 
-use serde_json::Value;
+use skiff_schema::Tree;
 
 /// Longest path that is parsed, in bytes; bounds how deeply filters nest. A longer one is taken for no path.
 const MAX_PATH_BYTES: usize = 2048;
@@ -35,7 +35,7 @@ struct Range {
 #[derive(Clone, Debug, PartialEq)]
 enum Operand {
     Path(Path),
-    Literal(Value),
+    Literal(Tree<'static>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -77,7 +77,7 @@ impl Path {
 
     /// Every value at the path, in order.
     #[must_use]
-    pub fn find<'a>(&self, root: &'a Value) -> Vec<&'a Value> {
+    pub fn find<'a>(&self, root: &'a Tree<'a>) -> Vec<&'a Tree<'a>> {
         let mut values = vec![root];
         for step in &self.0 {
             let mut next = Vec::new();
@@ -95,7 +95,7 @@ impl Path {
 
     /// The first value at the path.
     #[must_use]
-    pub fn first<'a>(&self, root: &'a Value) -> Option<&'a Value> {
+    pub fn first<'a>(&self, root: &'a Tree<'a>) -> Option<&'a Tree<'a>> {
         self.find(root).into_iter().next()
     }
 }
@@ -212,9 +212,9 @@ fn operand(text: &str) -> Option<Operand> {
         return Path::parse(text).map(Operand::Path);
     }
     if let Some(literal) = unquote(text) {
-        return Some(Operand::Literal(literal.into()));
+        return Some(Operand::Literal(Tree::Text(literal.into())));
     }
-    serde_json::from_str::<Value>(text).ok().map(Operand::Literal)
+    Tree::parse(text.as_bytes()).ok().map(|literal| Operand::Literal(literal.into_owned()))
 }
 
 /// The text between quotes, backslashes resolved; `None` if it is not quoted.
@@ -256,7 +256,7 @@ fn split_outside_quotes(text: &str, separator: char) -> Vec<&str> {
 }
 
 impl Step {
-    fn apply<'a>(&self, value: &'a Value, out: &mut Vec<&'a Value>) {
+    fn apply<'a>(&self, value: &'a Tree<'a>, out: &mut Vec<&'a Tree<'a>>) {
         match self {
             Step::Key(key) => out.extend(value.get(key.as_str())),
             Step::Wildcard => out.extend(children(value)),
@@ -271,16 +271,16 @@ impl Step {
     }
 }
 
-fn children(value: &Value) -> Vec<&Value> {
+fn children<'a>(value: &'a Tree<'a>) -> Vec<&'a Tree<'a>> {
     match value {
-        Value::Array(items) => items.iter().collect(),
-        Value::Object(fields) => fields.values().collect(),
+        Tree::List(items) => items.iter().collect(),
+        Tree::Map(members) => members.iter().map(|(_, value)| value).collect(),
         _ => Vec::new(),
     }
 }
 
 /// The value and everything below it, up to the bound.
-fn descend<'a>(value: &'a Value, out: &mut Vec<&'a Value>) {
+fn descend<'a>(value: &'a Tree<'a>, out: &mut Vec<&'a Tree<'a>>) {
     if out.len() >= MAX_FOUND_VALUES {
         return;
     }
@@ -291,7 +291,7 @@ fn descend<'a>(value: &'a Value, out: &mut Vec<&'a Value>) {
 }
 
 impl Range {
-    fn apply<'a>(self, value: &'a Value, out: &mut Vec<&'a Value>) {
+    fn apply<'a>(self, value: &'a Tree<'a>, out: &mut Vec<&'a Tree<'a>>) {
         let Some(items) = value.as_array() else { return };
         let length = i64::try_from(items.len()).unwrap_or(i64::MAX);
         let from_end = |place: i64| if place < 0 { place + length } else { place };
@@ -304,17 +304,23 @@ impl Range {
     }
 }
 
-fn passes(item: &Value, left: &Operand, test: Option<&(Operator, Operand)>) -> bool {
-    let resolve = |operand: &Operand| match operand {
-        Operand::Path(path) => path.first(item).cloned(),
-        Operand::Literal(literal) => Some(literal.clone()),
-    };
-    let Some(left) = resolve(left) else { return false };
+impl Operand {
+    /// What it stands for at an item.
+    fn of<'a>(&'a self, item: &'a Tree<'a>) -> Option<&'a Tree<'a>> {
+        match self {
+            Operand::Path(path) => path.first(item),
+            Operand::Literal(literal) => Some(literal),
+        }
+    }
+}
+
+fn passes(item: &Tree<'_>, left: &Operand, test: Option<&(Operator, Operand)>) -> bool {
+    let Some(left) = left.of(item) else { return false };
     let Some((operator, right)) = test else { return true };
-    let Some(right) = resolve(right) else { return false };
-    let order = match (&left, &right) {
-        (Value::String(a), Value::String(b)) => Some(a.cmp(b)),
-        (Value::Number(a), Value::Number(b)) => a.as_f64().zip(b.as_f64()).and_then(|(a, b)| a.partial_cmp(&b)),
+    let Some(right) = right.of(item) else { return false };
+    let order = match (left, right) {
+        (Tree::Text(a), Tree::Text(b)) => Some(a.cmp(b)),
+        (Tree::Number(a), Tree::Number(b)) => a.as_f64().zip(b.as_f64()).and_then(|(a, b)| a.partial_cmp(&b)),
         _ => None,
     };
     match operator {

@@ -31,10 +31,11 @@ pub use fields::{custom_field_value, field_labels, field_value, unknown_custom_f
 pub use time::human_duration;
 
 use serde_json::{Value, json};
+use skiff_schema::Tree;
 use std::borrow::Cow;
 
 /// Writes the cells of an object; the second argument is the time in Unix seconds.
-type Cells = fn(&Value, i64) -> Vec<Value>;
+type Cells = fn(&Tree<'_>, i64) -> Vec<Value>;
 
 /// How a built-in kind is shown.
 type Printer = (&'static [Column], Cells);
@@ -74,7 +75,7 @@ pub fn columns(group: &str, kind: &str) -> Cow<'static, [Column]> {
 
 /// The cells of an object of a built-in or Knative kind, one for each of [`columns`].
 #[must_use]
-pub fn cells(group: &str, kind: &str, object: &Value, now_s: i64) -> Vec<Value> {
+pub fn cells(group: &str, kind: &str, object: &Tree<'_>, now_s: i64) -> Vec<Value> {
     if let Some((_, cells)) = printer(group, kind) {
         return cells(object, now_s);
     }
@@ -85,7 +86,7 @@ pub fn cells(group: &str, kind: &str, object: &Value, now_s: i64) -> Vec<Value> 
 }
 
 /// Name and creation time, for kinds without a printer.
-fn plain_cells(object: &Value) -> Vec<Value> {
+fn plain_cells(object: &Tree<'_>) -> Vec<Value> {
     let created = read::text(object, "/metadata/creationTimestamp");
     // Go prints the zero time where an object has none.
     let created = if created.is_empty() { "0001-01-01T00:00:00Z" } else { created };
@@ -94,7 +95,7 @@ fn plain_cells(object: &Value) -> Vec<Value> {
 
 /// The `conditions` of an object's row: only finished pods have one.
 #[must_use]
-pub fn row_conditions(group: &str, kind: &str, object: &Value) -> Option<Value> {
+pub fn row_conditions(group: &str, kind: &str, object: &Tree<'_>) -> Option<Value> {
     if !group.is_empty() || kind != "Pod" {
         return None;
     }

@@ -5,6 +5,7 @@ use super::read::{age, cell, cell_or, int, joined, list, name, present, some_of,
 use super::selector::{labels, shown};
 use super::{Printer, read as values};
 use serde_json::Value;
+use skiff_schema::Tree;
 use std::collections::BTreeSet;
 
 /// Upstream names three endpoints, ports or hosts and counts the rest.
@@ -123,7 +124,7 @@ pub(super) fn printer(kind: &str) -> Option<Printer> {
     }
 }
 
-fn service(object: &Value, now: i64) -> Vec<Value> {
+fn service(object: &Tree, now: i64) -> Vec<Value> {
     let ports: Vec<String> = list(object, "/spec/ports").iter().map(service_port).collect();
     let ports = if ports.is_empty() { "<none>".to_owned() } else { ports.join(",") };
     vec![
@@ -137,7 +138,7 @@ fn service(object: &Value, now: i64) -> Vec<Value> {
     ]
 }
 
-fn service_port(port: &Value) -> String {
+fn service_port(port: &Tree) -> String {
     let (number, protocol) = (int(port, "/port"), read(port, "/protocol"));
     match int(port, "/nodePort") {
         node_port if node_port > 0 => format!("{number}:{node_port}/{protocol}"),
@@ -145,7 +146,7 @@ fn service_port(port: &Value) -> String {
     }
 }
 
-fn external_ip(object: &Value) -> String {
+fn external_ip(object: &Tree) -> String {
     let external = joined(list(object, "/spec/externalIPs"), "", ",");
     match read(object, "/spec/type") {
         "ClusterIP" | "NodePort" if external.is_empty() => "<none>".to_owned(),
@@ -162,18 +163,18 @@ fn external_ip(object: &Value) -> String {
 }
 
 /// Addresses or host names of a load balancer, sorted, each once.
-fn balancer(object: &Value) -> String {
+fn balancer(object: &Tree) -> String {
     let points = list(object, "/status/loadBalancer/ingress").iter();
     let points: BTreeSet<&str> =
         points.map(|p| values::text_or(p, "/ip", read(p, "/hostname"))).filter(|p| !p.is_empty()).collect();
     points.into_iter().collect::<Vec<_>>().join(",")
 }
 
-fn endpoints(object: &Value, now: i64) -> Vec<Value> {
+fn endpoints(object: &Tree, now: i64) -> Vec<Value> {
     vec![name(object), subsets(object).into(), age(object, now)]
 }
 
-fn subsets(object: &Value) -> String {
+fn subsets(object: &Tree) -> String {
     let subsets = list(object, "/subsets");
     if subsets.is_empty() {
         return "<none>".to_owned();
@@ -199,16 +200,16 @@ fn host_port(ip: &str, port: i64) -> String {
     if ip.contains(':') { format!("[{ip}]:{port}") } else { format!("{ip}:{port}") }
 }
 
-fn endpoint_slice(object: &Value, now: i64) -> Vec<Value> {
+fn endpoint_slice(object: &Tree, now: i64) -> Vec<Value> {
     let unset = |texts: Vec<String>| {
         let text = some_of(&texts, SHOWN);
         Value::from(if text.is_empty() { "<unset>".to_owned() } else { text })
     };
-    let ports = list(object, "/ports").iter().map(|p| match p.get("port").and_then(Value::as_i64) {
+    let ports = list(object, "/ports").iter().map(|p| match p.get("port").and_then(Tree::as_i64) {
         Some(number) => number.to_string(),
-        None => p.get("name").and_then(Value::as_str).unwrap_or("*").to_owned(),
+        None => p.get("name").and_then(Tree::as_str).unwrap_or("*").to_owned(),
     });
-    let addresses = list(object, "/endpoints").iter().flat_map(|e| list(e, "/addresses")).filter_map(Value::as_str);
+    let addresses = list(object, "/endpoints").iter().flat_map(|e| list(e, "/addresses")).filter_map(Tree::as_str);
     vec![
         name(object),
         cell(object, "/addressType"),
@@ -218,7 +219,7 @@ fn endpoint_slice(object: &Value, now: i64) -> Vec<Value> {
     ]
 }
 
-fn ingress(object: &Value, now: i64) -> Vec<Value> {
+fn ingress(object: &Tree, now: i64) -> Vec<Value> {
     vec![
         name(object),
         cell_or(object, "/spec/ingressClassName", "<none>"),
@@ -229,7 +230,7 @@ fn ingress(object: &Value, now: i64) -> Vec<Value> {
     ]
 }
 
-fn hosts(rules: &[Value]) -> String {
+fn hosts(rules: &[Tree]) -> String {
     let hosts: Vec<&str> = rules.iter().map(|r| read(r, "/host")).filter(|h| !h.is_empty()).take(SHOWN).collect();
     if hosts.is_empty() {
         return "*".to_owned();
@@ -244,11 +245,11 @@ fn hosts(rules: &[Value]) -> String {
     if full { format!("{} + {} more...", hosts.join(","), rules.len() - SHOWN) } else { hosts.join(",") }
 }
 
-fn ingress_class(object: &Value, now: i64) -> Vec<Value> {
+fn ingress_class(object: &Tree, now: i64) -> Vec<Value> {
     let parameters = if present(object, "/spec/parameters") {
         let kind = read(object, "/spec/parameters/kind");
         let target = read(object, "/spec/parameters/name");
-        match object.pointer("/spec/parameters/apiGroup").and_then(Value::as_str) {
+        match object.pointer("/spec/parameters/apiGroup").and_then(Tree::as_str) {
             Some(group) => format!("{kind}.{group}/{target}"),
             None => format!("{kind}/{target}"),
         }
@@ -258,15 +259,15 @@ fn ingress_class(object: &Value, now: i64) -> Vec<Value> {
     vec![name(object), cell(object, "/spec/controller"), parameters.into(), age(object, now)]
 }
 
-fn network_policy(object: &Value, now: i64) -> Vec<Value> {
+fn network_policy(object: &Tree, now: i64) -> Vec<Value> {
     vec![name(object), shown(object.pointer("/spec/podSelector")).into(), age(object, now)]
 }
 
-fn service_cidr(object: &Value, now: i64) -> Vec<Value> {
+fn service_cidr(object: &Tree, now: i64) -> Vec<Value> {
     vec![name(object), joined(list(object, "/spec/cidrs"), "", ",").into(), age(object, now)]
 }
 
-fn ip_address(object: &Value, _now: i64) -> Vec<Value> {
+fn ip_address(object: &Tree, _now: i64) -> Vec<Value> {
     let part = |field: &str| read(object, &format!("/spec/parentRef/{field}"));
     let parent = if present(object, "/spec/parentRef") {
         let group = part("group");

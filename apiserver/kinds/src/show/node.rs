@@ -4,6 +4,8 @@ use super::Printer;
 use super::column::{AGE, Column, NAME, text, wide};
 use super::read::{age, cell, cell_or, flag, list, name, text as read, text_or};
 use serde_json::Value;
+use skiff_schema::Tree;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 const ROLE_PREFIX: &str = "node-role.kubernetes.io/";
@@ -49,7 +51,7 @@ pub(super) fn printer(kind: &str) -> Option<Printer> {
     }
 }
 
-fn node(object: &Value, now: i64) -> Vec<Value> {
+fn node(object: &Tree, now: i64) -> Vec<Value> {
     let ready = match super::read::condition(object, "Ready") {
         "" => "Unknown",
         "True" => "Ready",
@@ -75,7 +77,7 @@ fn node(object: &Value, now: i64) -> Vec<Value> {
 }
 
 /// `6.1.0 (amd64)`: the kernel's version and the machine it was built for.
-fn kernel(object: &Value) -> String {
+fn kernel(object: &Tree) -> String {
     let version = text_or(object, "/status/nodeInfo/kernelVersion", "<unknown>");
     match read(object, "/status/nodeInfo/architecture") {
         "" => version.to_owned(),
@@ -83,9 +85,9 @@ fn kernel(object: &Value) -> String {
     }
 }
 
-fn roles(object: &Value) -> String {
-    let labels = object.pointer("/metadata/labels").and_then(Value::as_object).into_iter().flatten();
-    let role = |(key, value): (&'_ String, &'_ Value)| match key.strip_prefix(ROLE_PREFIX) {
+fn roles(object: &Tree) -> String {
+    let labels = object.pointer("/metadata/labels").and_then(Tree::as_object).into_iter().flatten();
+    let role = |(key, value): &(Cow<'_, str>, Tree<'_>)| match key.strip_prefix(ROLE_PREFIX) {
         Some(role) => Some(role.to_owned()),
         None if key == ROLE_LABEL => value.as_str().map(str::to_owned),
         None => None,
@@ -94,11 +96,11 @@ fn roles(object: &Value) -> String {
     if roles.is_empty() { "<none>".to_owned() } else { roles.into_iter().collect::<Vec<_>>().join(",") }
 }
 
-fn namespace(object: &Value, now: i64) -> Vec<Value> {
+fn namespace(object: &Tree, now: i64) -> Vec<Value> {
     vec![name(object), cell(object, "/status/phase"), age(object, now)]
 }
 
-fn component(object: &Value, _now: i64) -> Vec<Value> {
+fn component(object: &Tree, _now: i64) -> Vec<Value> {
     let Some(healthy) = list(object, "/conditions").iter().find(|c| read(c, "/type") == "Healthy") else {
         return vec![name(object), "Unknown".into(), "".into(), "".into()];
     };

@@ -5,6 +5,7 @@ use super::read::{age, containers, count, flag, int, list, name, present, text a
 use super::time::{since_text, unix_seconds};
 use super::{Printer, selector};
 use serde_json::Value;
+use skiff_schema::Tree;
 
 static POD: [Column; 9] = [
     NAME,
@@ -45,12 +46,12 @@ pub(super) fn printer(kind: &str) -> Option<Printer> {
     }
 }
 
-fn template(object: &Value, _now: i64) -> Vec<Value> {
+fn template(object: &Tree, _now: i64) -> Vec<Value> {
     let [names, images] = containers(object, "/template/spec/containers");
     vec![name(object), names, images, selector::labels(object.pointer("/template/metadata/labels")).into()]
 }
 
-fn pod(object: &Value, now: i64) -> Vec<Value> {
+fn pod(object: &Tree, now: i64) -> Vec<Value> {
     let summary = Summary::of(object);
     let restarts = match summary.restarts.last.filter(|_| summary.restarts.count != 0) {
         Some(last) => format!("{} ({} ago)", summary.restarts.count, since_text(last, now)),
@@ -72,11 +73,11 @@ fn pod(object: &Value, now: i64) -> Vec<Value> {
 }
 
 /// An init container that runs beside the containers (a sidecar).
-fn restartable(container: &Value) -> bool {
+fn restartable(container: &Tree) -> bool {
     read(container, "/restartPolicy") == "Always"
 }
 
-fn gates(object: &Value) -> Value {
+fn gates(object: &Tree) -> Value {
     let gates = list(object, "/spec/readinessGates");
     if gates.is_empty() {
         return "<none>".into();
@@ -93,7 +94,7 @@ struct Restarts<'a> {
 }
 
 impl<'a> Restarts<'a> {
-    fn add(&mut self, status: &'a Value) {
+    fn add(&mut self, status: &'a Tree<'a>) {
         self.count += int(status, "/restartCount");
         let ended = read(status, "/lastState/terminated/finishedAt");
         if let Some(seconds) = unix_seconds(ended)
@@ -112,7 +113,7 @@ struct Summary<'a> {
 }
 
 impl<'a> Summary<'a> {
-    fn of(object: &'a Value) -> Summary<'a> {
+    fn of(object: &'a Tree<'a>) -> Summary<'a> {
         let mut summary = Summary { ready: 0, reason: base_reason(object), restarts: Restarts::default() };
         let mut sidecars = Restarts::default();
         let initializing = summary.init(object, &mut sidecars);
@@ -133,7 +134,7 @@ impl<'a> Summary<'a> {
     }
 
     /// Goes through the init containers until one that is not done; true if there is one.
-    fn init(&mut self, object: &'a Value, sidecars: &mut Restarts<'a>) -> bool {
+    fn init(&mut self, object: &'a Tree<'a>, sidecars: &mut Restarts<'a>) -> bool {
         let specs = list(object, "/spec/initContainers");
         for (place, status) in list(object, "/status/initContainerStatuses").iter().enumerate() {
             let sidecar = specs.iter().any(|c| read(c, "/name") == read(status, "/name") && restartable(c));
@@ -163,7 +164,7 @@ impl<'a> Summary<'a> {
     }
 
     /// Goes through the containers, last to first, so that the first one's state has the last word.
-    fn main(&mut self, object: &'a Value) {
+    fn main(&mut self, object: &'a Tree<'a>) {
         let mut running = false;
         let mut failure = None;
         for status in list(object, "/status/containerStatuses").iter().rev() {
@@ -195,8 +196,8 @@ impl<'a> Summary<'a> {
 }
 
 /// The phase, unless the pod as a whole has a reason or waits at a gate.
-fn base_reason(object: &Value) -> String {
-    let gated = |c: &&Value| read(c, "/type") == "PodScheduled" && read(c, "/reason") == "SchedulingGated";
+fn base_reason(object: &Tree) -> String {
+    let gated = |c: &&Tree| read(c, "/type") == "PodScheduled" && read(c, "/reason") == "SchedulingGated";
     if list(object, "/status/conditions").iter().any(|c| gated(&c)) {
         return "SchedulingGated".to_owned();
     }
@@ -204,7 +205,7 @@ fn base_reason(object: &Value) -> String {
 }
 
 /// Why a container ended: its reason, or signal, or exit code.
-fn end_reason(status: &Value) -> String {
+fn end_reason(status: &Tree) -> String {
     match read(status, "/state/terminated/reason") {
         "" => match int(status, "/state/terminated/signal") {
             0 => format!("ExitCode:{}", int(status, "/state/terminated/exitCode")),

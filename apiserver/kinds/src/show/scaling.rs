@@ -3,7 +3,8 @@
 use super::Printer;
 use super::column::{AGE, Column, NAME, int as number, text};
 use super::read::{age, int, list, name, scalar, text as read};
-use serde_json::{Value, json};
+use serde_json::Value;
+use skiff_schema::Tree;
 
 static AUTOSCALER: [Column; 7] = [
     NAME,
@@ -52,7 +53,7 @@ fn scale(object: &Value, now: i64) -> Vec<Value> {
     vec![name(object), int(object, "/spec/replicas").into(), int(object, "/status/replicas").into(), age(object, now)]
 }
 
-fn autoscaler(object: &Value, now: i64) -> Vec<Value> {
+fn autoscaler(object: &Tree, now: i64) -> Vec<Value> {
     let reference = format!("{}/{}", read(object, "/spec/scaleTargetRef/kind"), read(object, "/spec/scaleTargetRef/name"));
     vec![
         name(object),
@@ -65,7 +66,7 @@ fn autoscaler(object: &Value, now: i64) -> Vec<Value> {
     ]
 }
 
-fn targets(object: &Value) -> String {
+fn targets(object: &Tree) -> String {
     if let Some(utilization) = scalar(object, "/spec/targetCPUUtilizationPercentage") {
         let current = scalar(object, "/status/currentCPUUtilizationPercentage");
         return format!("cpu: {}/{utilization}%", current.map_or_else(|| "<unknown>".to_owned(), |c| format!("{c}%")));
@@ -75,7 +76,7 @@ fn targets(object: &Value) -> String {
         return "<none>".to_owned();
     }
     let statuses = list(object, "/status/currentMetrics");
-    let nothing = json!({});
+    let nothing = Tree::Map(Vec::new());
     let texts: Vec<String> =
         specs.iter().enumerate().map(|(i, spec)| metric(spec, statuses.get(i).unwrap_or(&nothing))).collect();
     let more = texts.len().saturating_sub(SHOWN_METRICS);
@@ -83,7 +84,7 @@ fn targets(object: &Value) -> String {
     if more > 0 { format!("{shown} + {more} more...") } else { shown }
 }
 
-fn metric(spec: &Value, status: &Value) -> String {
+fn metric(spec: &Tree, status: &Tree) -> String {
     let source = match read(spec, "/type") {
         "External" => "external",
         "Pods" => "pods",

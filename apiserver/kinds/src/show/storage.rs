@@ -4,6 +4,7 @@ use super::column::{AGE, Column, NAME, flag, int, named, text, wide};
 use super::read::{age, cell, cell_or, count, flag as is, joined, list, name, present, scalar, text as read, text_or};
 use super::{Printer, read as values};
 use serde_json::Value;
+use skiff_schema::Tree;
 
 const BETA_CLASS: &str = "/metadata/annotations/volume.beta.kubernetes.io~1storage-class";
 const DEFAULT_CLASS: [&str; 2] = [
@@ -161,30 +162,30 @@ pub(super) fn printer(kind: &str) -> Option<Printer> {
 }
 
 /// Access modes abbreviated, in upstream's fixed order, each once.
-fn access_modes(modes: &[Value]) -> String {
+fn access_modes(modes: &[Tree]) -> String {
     const KNOWN: [(&str, &str); 4] =
         [("ReadWriteOnce", "RWO"), ("ReadOnlyMany", "ROX"), ("ReadWriteMany", "RWX"), ("ReadWriteOncePod", "RWOP")];
-    let has = |mode: &str| modes.iter().any(|m| m == mode);
+    let has = |mode: &str| modes.iter().any(|m| m.as_str() == Some(mode));
     KNOWN.iter().filter(|(mode, _)| has(mode)).map(|(_, short)| *short).collect::<Vec<_>>().join(",")
 }
 
-fn phase(object: &Value) -> Value {
+fn phase(object: &Tree) -> Value {
     if present(object, "/metadata/deletionTimestamp") { "Terminating".into() } else { cell(object, "/status/phase") }
 }
 
 /// The storage class: the annotation of before the field goes first.
-fn storage_class(object: &Value) -> Value {
-    match object.pointer(BETA_CLASS).and_then(Value::as_str) {
+fn storage_class(object: &Tree) -> Value {
+    match object.pointer(BETA_CLASS).and_then(Tree::as_str) {
         Some(class) => class.into(),
         None => cell(object, "/spec/storageClassName"),
     }
 }
 
-fn quantity(object: &Value, pointer: &str) -> String {
+fn quantity(object: &Tree, pointer: &str) -> String {
     scalar(object, pointer).unwrap_or_else(|| "0".to_owned())
 }
 
-fn volume(object: &Value, now: i64) -> Vec<Value> {
+fn volume(object: &Tree, now: i64) -> Vec<Value> {
     let claim = if present(object, "/spec/claimRef") {
         format!("{}/{}", read(object, "/spec/claimRef/namespace"), read(object, "/spec/claimRef/name"))
     } else {
@@ -205,7 +206,7 @@ fn volume(object: &Value, now: i64) -> Vec<Value> {
     ]
 }
 
-fn claim(object: &Value, now: i64) -> Vec<Value> {
+fn claim(object: &Tree, now: i64) -> Vec<Value> {
     // Size and modes are those of the bound volume, so an unbound claim shows none.
     let (capacity, modes) = match read(object, "/spec/volumeName") {
         "" => (String::new(), String::new()),
@@ -224,7 +225,7 @@ fn claim(object: &Value, now: i64) -> Vec<Value> {
     ]
 }
 
-fn class(object: &Value, now: i64) -> Vec<Value> {
+fn class(object: &Tree, now: i64) -> Vec<Value> {
     let own = read(object, "/metadata/name");
     let default = DEFAULT_CLASS.iter().any(|a| read(object, a) == "true");
     vec![
@@ -237,11 +238,11 @@ fn class(object: &Value, now: i64) -> Vec<Value> {
     ]
 }
 
-fn attributes_class(object: &Value, now: i64) -> Vec<Value> {
+fn attributes_class(object: &Tree, now: i64) -> Vec<Value> {
     vec![name(object), cell(object, "/driverName"), age(object, now)]
 }
 
-fn attachment(object: &Value, now: i64) -> Vec<Value> {
+fn attachment(object: &Tree, now: i64) -> Vec<Value> {
     vec![
         name(object),
         cell(object, "/spec/attacher"),
@@ -252,19 +253,19 @@ fn attachment(object: &Value, now: i64) -> Vec<Value> {
     ]
 }
 
-fn csi_node(object: &Value, now: i64) -> Vec<Value> {
+fn csi_node(object: &Tree, now: i64) -> Vec<Value> {
     vec![name(object), count(object, "/spec/drivers").into(), age(object, now)]
 }
 
-fn csi_driver(object: &Value, now: i64) -> Vec<Value> {
+fn csi_driver(object: &Tree, now: i64) -> Vec<Value> {
     let tokens = match object.pointer("/spec/tokenRequests") {
-        Some(Value::Array(requests)) => joined(requests, "/audience", ","),
+        Some(Tree::List(requests)) => joined(requests, "/audience", ","),
         _ => "<unset>".to_owned(),
     };
     let modes = joined(list(object, "/spec/volumeLifecycleModes"), "", ",");
     vec![
         name(object),
-        object.pointer("/spec/attachRequired").and_then(Value::as_bool).unwrap_or(true).into(),
+        object.pointer("/spec/attachRequired").and_then(Tree::as_bool).unwrap_or(true).into(),
         is(object, "/spec/podInfoOnMount").into(),
         is(object, "/spec/storageCapacity").into(),
         tokens.into(),
@@ -274,7 +275,7 @@ fn csi_driver(object: &Value, now: i64) -> Vec<Value> {
     ]
 }
 
-fn csi_capacity(object: &Value, now: i64) -> Vec<Value> {
+fn csi_capacity(object: &Tree, now: i64) -> Vec<Value> {
     let capacity = values::scalar(object, "/capacity").unwrap_or_else(|| "<unset>".to_owned());
     vec![name(object), text_or(object, "/storageClassName", "").into(), capacity.into(), age(object, now)]
 }

@@ -6,7 +6,7 @@ use super::*;
 const NOW: i64 = 1_795_509_000;
 
 fn shown(group: &str, kind: &str, object: &Value) -> Value {
-    cells(group, kind, object, NOW).into()
+    cells(group, kind, &Tree::from(object), NOW).into()
 }
 
 #[test]
@@ -24,7 +24,7 @@ fn every_row_has_a_cell_for_each_column() {
     for row in crate::table::resources() {
         let object = json!({"metadata": {"name": "x", "creationTimestamp": "2026-11-24T08:29:00Z"}});
         assert_eq!(
-            cells(&row.group, &row.kind, &object, NOW).len(),
+            cells(&row.group, &row.kind, &Tree::from(&object), NOW).len(),
             columns(&row.group, &row.kind).len(),
             "{} {}",
             row.group,
@@ -43,14 +43,14 @@ fn crd_table() {
     let recorded: Value = serde_json::from_str(include_str!("fixtures/crd-table.json")).unwrap();
     assert_eq!(custom.columns().iter().map(Column::to_json).collect::<Value>(), recorded);
     let object = json!({"metadata": {"name": "a"}, "spec": {"size": 3}, "status": {"phase": "Up"}});
-    assert_eq!(custom.cells(&object, NOW), [json!("a"), json!(3), json!("Up")]);
-    assert_eq!(custom.cells(&json!({"metadata": {"name": "a"}}), NOW), [json!("a"), Value::Null, Value::Null]);
+    assert_eq!(custom.cells(&Tree::from(&object), NOW), [json!("a"), json!(3), json!("Up")]);
+    assert_eq!(custom.cells(&Tree::from(&json!({"metadata": {"name": "a"}})), NOW), [json!("a"), Value::Null, Value::Null]);
 }
 
 #[test]
 fn crd_default_and_typed_columns() {
     let object = json!({"metadata": {"name": "a", "creationTimestamp": "2026-11-24T08:29:00Z"}, "spec": {"f": 2.9, "l": [1, 2], "d": "soon"}});
-    assert_eq!(custom_columns(&[]).cells(&object, NOW), [json!("a"), json!("60s")]);
+    assert_eq!(custom_columns(&[]).cells(&Tree::from(&object), NOW), [json!("a"), json!("60s")]);
     let column = |kind: &str, path: &str| json!({"name": "X", "type": kind, "jsonPath": path});
     let spec = [
         column("integer", ".spec.f"),
@@ -60,7 +60,7 @@ fn crd_default_and_typed_columns() {
         column("string", "]"),
     ];
     assert_eq!(
-        custom_columns(&spec).cells(&object, NOW),
+        custom_columns(&spec).cells(&Tree::from(&object), NOW),
         [json!("a"), json!(2), json!("[1,2]"), json!("<invalid>"), Value::Null, Value::Null]
     );
 }
@@ -92,7 +92,7 @@ fn kn_zero_serverlessservices_table_zero() {
 
 fn pod(status: &Value, spec: &Value) -> Vec<Value> {
     let object = json!({"metadata": {"name": "p", "creationTimestamp": "2026-11-24T08:29:00Z"}, "spec": spec, "status": status});
-    cells("", "Pod", &object, NOW)
+    cells("", "Pod", &Tree::from(&object), NOW)
 }
 
 #[test]
@@ -124,10 +124,10 @@ fn pod_status_words() {
     assert_eq!(word(&gated, &one), "SchedulingGated");
     let mut leaving =
         json!({"metadata": {"name": "p", "deletionTimestamp": "2026-11-24T08:29:30Z"}, "status": {"phase": "Running"}});
-    assert_eq!(cells("", "Pod", &leaving, NOW)[2], "Terminating");
+    assert_eq!(cells("", "Pod", &Tree::from(&leaving), NOW)[2], "Terminating");
     leaving["status"]["phase"] = "Succeeded".into();
-    assert_eq!(cells("", "Pod", &leaving, NOW)[2], "Succeeded");
-    assert!(row_conditions("", "Pod", &leaving).is_some());
+    assert_eq!(cells("", "Pod", &Tree::from(&leaving), NOW)[2], "Succeeded");
+    assert!(row_conditions("", "Pod", &Tree::from(&leaving)).is_some());
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn services_table() {
     let object = json!({"metadata": {"name": "h"}, "spec": {"type": "ClusterIP", "clusterIP": "None", "clusterIPs": ["None"], "ports": [{"port": 80, "protocol": "TCP"}], "selector": {"b": "2", "a": "1"}}});
     assert_eq!(shown("", "Service", &object), json!(["h", "ClusterIP", "None", "<none>", "80/TCP", "<unknown>", "a=1,b=2"]));
     let object = json!({"metadata": {"name": "l"}, "spec": {"type": "LoadBalancer", "clusterIPs": ["10.0.0.1"], "ports": [{"port": 80, "nodePort": 30080, "protocol": "TCP"}, {"port": 53, "protocol": "UDP"}]}});
-    let cells = cells("", "Service", &object, NOW);
+    let cells = cells("", "Service", &Tree::from(&object), NOW);
     assert_eq!((&cells[3], &cells[4], &cells[6]), (&json!("<pending>"), &json!("80:30080/TCP,53/UDP"), &json!("<none>")));
 }
 
@@ -220,8 +220,8 @@ fn durations() {
 #[test]
 fn json_paths() {
     let object = json!({"a": {"b": [{"n": "x", "v": 1}, {"n": "y", "v": 2}, {"n": "z"}], "k.l": 7}});
-    let find =
-        |path: &str| Value::from(jsonpath::Path::parse(path).unwrap().find(&object).into_iter().cloned().collect::<Vec<_>>());
+    let tree = Tree::from(&object);
+    let find = |path: &str| serde_json::to_value(jsonpath::Path::parse(path).unwrap().find(&tree)).unwrap();
     assert_eq!(find(".a.b[0].n"), json!(["x"]));
     assert_eq!(find("{.a.b[-1].n}"), json!(["z"]));
     assert_eq!(find(".a.b[*].v"), json!([1, 2]));
@@ -236,7 +236,7 @@ fn json_paths() {
     assert_eq!(find(".a.b[9]"), json!([]));
     assert_eq!(jsonpath::Path::parse(".a[?(@.x=="), None);
     assert_eq!(jsonpath::Path::parse(&"[?(@".repeat(1000)), None);
-    assert!(jsonpath::Path::parse(&"..*".repeat(50)).unwrap().find(&object).len() <= 10_000);
+    assert!(jsonpath::Path::parse(&"..*".repeat(50)).unwrap().find(&tree).len() <= 10_000);
 }
 
 #[test]
@@ -255,16 +255,16 @@ fn list_field_unknown_and_kn_tables_field_selector_refused() {
 #[test]
 fn pods_get_field_selector_and_values() {
     let pod = json!({"metadata": {"name": "p", "namespace": "n"}, "spec": {"nodeName": "w"}, "status": {"phase": "Running"}});
-    let value = |label: &str| field_value("", "Pod", &pod, label);
+    let value = |label: &str| field_value("", "Pod", &Tree::from(&pod), label);
     assert_eq!(value("status.phase").as_deref(), Some("Running"));
     assert_eq!(value("spec.host").as_deref(), Some("w"));
     assert_eq!(value("spec.hostNetwork").as_deref(), Some("false"));
     assert_eq!(value("spec.nothing"), None);
-    assert_eq!(field_value("apps", "ReplicaSet", &json!({}), "status.replicas").as_deref(), Some("0"));
+    assert_eq!(field_value("apps", "ReplicaSet", &Tree::Map(Vec::new()), "status.replicas").as_deref(), Some("0"));
     let event = json!({"regarding": {"name": "p"}, "reportingController": "c"});
-    assert_eq!(field_value("", "Event", &event, "involvedObject.name").as_deref(), Some("p"));
-    assert_eq!(field_value("", "Event", &event, "source").as_deref(), Some("c"));
+    assert_eq!(field_value("", "Event", &Tree::from(&event), "involvedObject.name").as_deref(), Some("p"));
+    assert_eq!(field_value("", "Event", &Tree::from(&event), "source").as_deref(), Some("c"));
     let custom = json!({"metadata": {"name": "a"}, "spec": {"n": 3}});
-    assert_eq!(custom_field_value(&custom, true, &[".spec.n"], "spec.n").as_deref(), Some("3"));
-    assert_eq!(custom_field_value(&custom, true, &[".spec.n"], "spec.m"), None);
+    assert_eq!(custom_field_value(&Tree::from(&custom), true, &[".spec.n"], "spec.n").as_deref(), Some("3"));
+    assert_eq!(custom_field_value(&Tree::from(&custom), true, &[".spec.n"], "spec.m"), None);
 }
