@@ -102,8 +102,8 @@ conformance: deps build ## Upstream's own conformance suite, CLASS=A (no contain
 	else echo "conformance CLASS=$(CLASS): this tree has no runner for upstream's suite (conformance/kubernetes.sh)"; exit 1; fi
 
 .PHONY: bench
-bench: deps build ## Measure: creations, cold requests, cold start on containerd, memory
-	@for figure in creations cold coldstart memory; do echo; echo "## $$figure"; $(TARGET_DIR)/release/load $$figure; done
+bench: deps build ## Measure: creations, cold starts, memory; lists, writes, watches and documents of the API
+	@for figure in creations cold coldstart memory lists posts watchers idle documents; do echo; echo "## $$figure"; $(TARGET_DIR)/release/load $$figure; done
 
 .PHONY: readme
 readme: ## Write the README's table of kinds anew

@@ -232,8 +232,7 @@ impl Watcher {
         }
         let after = change.after.is_some() && self.selection.matches(kind, body);
         let before = change.before.as_ref().map(|view| {
-            let stored =
-                entry.beside.before.get_or_init(|| self.house.store.read().render(kind.id, &change.key, view));
+            let stored = entry.beside.before.get_or_init(|| self.house.store.read().render(kind.id, &change.key, view));
             kind.shown(stored.clone())
         });
         match (before.filter(|old| self.selection.matches(kind, old)), after) {

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use skiff_conformance::load::{cold, coldstart, creations, lists, memory, posts, watchers};
+use skiff_conformance::load::{cold, coldstart, creations, documents, idle, lists, memory, posts, watchers};
 
 #[derive(Parser)]
 #[command(about = "Measures a Skiff server: starts one, or takes the one named by --server and --token")]
@@ -27,6 +27,10 @@ enum Figure {
     Posts(posts::PostsArgs),
     /// Watch events delivered to many watchers.
     Watchers(watchers::WatchersArgs),
+    /// Resident memory by number of idle watches.
+    Idle(idle::IdleArgs),
+    /// Resident memory by number of documents.
+    Documents(documents::DocumentsArgs),
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -39,5 +43,7 @@ async fn main() -> Result<()> {
         Figure::Lists(args) => lists::lists(&args).await,
         Figure::Posts(args) => posts::posts(&args).await,
         Figure::Watchers(args) => watchers::watchers(&args).await,
+        Figure::Idle(args) => idle::idle(&args).await,
+        Figure::Documents(args) => documents::documents(&args).await,
     }
 }

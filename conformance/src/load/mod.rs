@@ -6,7 +6,9 @@
 pub mod cold;
 pub mod coldstart;
 pub mod creations;
+pub mod documents;
 mod functions;
+pub mod idle;
 pub mod lists;
 pub mod memory;
 mod pace;

@@ -107,4 +107,19 @@ impl Pool {
         ensure!(answer.status() == 200, "GET {path}: {}", answer.status());
         Ok(Lines::new(answer))
     }
+    /// Opens several watches of a path on one HTTP/2 connection; each lasts until what is given for it is dropped.
+    ///
+    /// # Errors
+    /// No answer, or not 200.
+    pub async fn watches(&self, path: &str, count: usize) -> Result<Vec<Lines>> {
+        let mut sender = self.inner.target.http2().await?;
+        let mut watches = Vec::with_capacity(count);
+        for _ in 0..count {
+            let request = self.inner.target.request("GET", path, &self.inner.token, "", Bytes::new())?;
+            let answer = sender.send_request(request).await?;
+            ensure!(answer.status() == 200, "GET {path}: {}", answer.status());
+            watches.push(Lines::new(answer));
+        }
+        Ok(watches)
+    }
 }
