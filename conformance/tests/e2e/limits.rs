@@ -146,7 +146,8 @@ async fn headers_beyond_their_bound_are_refused() -> Result<()> {
     undisturbed(&server, 200, async {
         let line = format!("X-Long: {}", "x".repeat(200 << 10));
         let request = head("GET", MAPS, &session.token, &[&line]);
-        for answer in try_join_all((0..32).map(|_| exchange(&session, &[request.as_bytes()]))).await? {
+        let parts = [request.as_bytes()];
+        for answer in try_join_all((0..32).map(|_| exchange(&session, &parts))).await? {
             ensure_says(&answer, "431", "")?;
         }
         // The same over HTTP/2, in many small ones.

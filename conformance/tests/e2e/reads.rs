@@ -8,6 +8,7 @@ use futures::future::try_join_all;
 use http_body_util::BodyExt;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
+use skiff_conformance::link::Stream;
 use skiff_conformance::server::{Nodes, Server, Session};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -25,7 +26,7 @@ async fn create(session: &Session, count: usize, bytes: usize) -> Result<()> {
 }
 
 /// Asks for a path on a connection of its own and reads nothing of the answer.
-async fn unread(session: &Session, path: &str, accept: &str) -> Result<impl AsyncReadExt + AsyncWriteExt + Unpin> {
+async fn unread(session: &Session, path: &str, accept: &str) -> Result<Box<dyn Stream>> {
     let mut stream = session.target.stream(b"http/1.1").await?;
     stream.write_all(head("GET", path, &session.token, &[&format!("Accept: {accept}")]).as_bytes()).await?;
     stream.flush().await?;
