@@ -255,6 +255,7 @@ fn spelled(why: json::Rejection) -> &'static str {
         json::Rejection::Index => "operation does not apply: invalid array index",
         json::Rejection::Operation => "unexpected kind of operation",
         json::Rejection::CopyTooLarge => "copies add too much",
+        json::Rejection::TooDeep => "the document would nest too deep",
     }
 }
 

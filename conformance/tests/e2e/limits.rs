@@ -19,7 +19,7 @@ const JSON: &str = "Content-Type: application/json";
 const TOO_LARGE: &str = "Request entity too large: limit is 3145728";
 
 fn ensure_says(answer: &str, status: &str, text: &str) -> Result<()> {
-    let shown = &answer[..answer.len().min(600)];
+    let shown: String = answer.chars().take(600).collect();
     ensure!(answer.starts_with(&format!("HTTP/1.1 {status}")) && answer.contains(text), "wanted {status} {text:?}: {shown}");
     Ok(())
 }
@@ -76,9 +76,11 @@ async fn a_document_that_nests_without_end_is_refused() -> Result<()> {
             bomb.push_str(&format!("a{i}: &a{i} [{}]\n", vec![format!("*a{}", i - 1); 10].join(",")));
         }
         ensure_says(&post(&session, &["Content-Type: application/yaml"], bomb.as_bytes()).await?, "400", "BadRequest")?;
-        // Each copy of a JSON patch doubles the depth.
+        // Each copy of a JSON patch goes to the deepest place and so doubles the depth.
         let mut patch = vec![json!({"op": "add", "path": "/data/a", "value": {}})];
-        patch.extend((0..18).map(|_| json!({"op": "copy", "from": "/data/a", "path": "/data/a/a"})));
+        patch.extend(
+            (0..18).map(|i| json!({"op": "copy", "from": "/data/a", "path": format!("/data{}", "/a".repeat((1 << i) + 1))})),
+        );
         let kind = "application/json-patch+json";
         let answer = session.send("PATCH", &format!("{MAPS}/deep"), kind, Value::from(patch).to_string().into()).await?;
         ensure!(answer.status == 422, "{} {}", answer.status, answer.text);
@@ -153,12 +155,15 @@ async fn headers_beyond_their_bound_are_refused() -> Result<()> {
         // The same over HTTP/2, in many small ones.
         let mut sender = session.target.http2().await?;
         let mut request = session.target.request("GET", MAPS, &session.token, "", bytes::Bytes::new())?;
-        for i in 0..200 {
+        for i in 0..70 {
             let name: http::HeaderName = format!("x-long-{i}").parse()?;
             request.headers_mut().insert(name, "y".repeat(1000).parse()?);
         }
-        let answer = sender.send_request(request).await?;
-        ensure!(answer.status() == 431, "{}", answer.status());
+        match sender.send_request(request).await {
+            Ok(answer) => ensure!(answer.status() == 431, "{}", answer.status()),
+            // Where they take more frames than a head may have, the connection is given up instead.
+            Err(error) => ensure!(format!("{error:?}").contains("ENHANCE_YOUR_CALM"), "{error:?}"),
+        }
         Ok(())
     })
     .await?;
