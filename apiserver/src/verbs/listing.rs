@@ -99,8 +99,9 @@ impl Listing {
             for shown in self.look(items) {
                 writer.item(first, &shown, &mut out)?;
                 first = false;
-            }
-            if out.len() >= CHUNK_BYTES {
+                if out.len() < CHUNK_BYTES {
+                    continue;
+                }
                 send(to, std::mem::replace(&mut out, Vec::with_capacity(CHUNK_BYTES * 5 / 4)).into()).await?;
             }
         }

@@ -42,7 +42,7 @@ async fn long_lists_are_sent_as_they_are_made() -> Result<()> {
     let held = undisturbed(&server, 160, async {
         let lists = (0..12).map(|_| unread(&session, MAPS, "application/json"));
         let lists = try_join_all(lists).await?;
-        tokio::time::sleep(Duration::from_secs(5)).await;
+        tokio::time::sleep(Duration::from_secs(10)).await;
         Ok(lists)
     })
     .await?;
