@@ -30,7 +30,7 @@ pub fn get(house: &House, ask: &Ask) -> Outcome<Reply> {
 fn answer(ask: &Ask, scale: &Value) -> Outcome<Reply> {
     let Shape::Table(version) = ask.form.shape else { return Reply::value(200, ask.form, scale) };
     let columns: Vec<Value> = show::columns("autoscaling", "Scale").iter().map(show::Column::to_json).collect();
-    let cells = show::cells("autoscaling", "Scale", scale, (clock::now_ms() / 1000) as i64);
+    let cells = show::cells("autoscaling", "Scale", &skiff_schema::Tree::from(scale), (clock::now_ms() / 1000) as i64);
     let api_version = format!("meta.k8s.io/{version}");
     let object = json!({"kind": "PartialObjectMetadata", "apiVersion": api_version, "metadata": scale["metadata"]});
     let table = json!({"kind": "Table", "apiVersion": api_version, "metadata": {}, "columnDefinitions": columns,

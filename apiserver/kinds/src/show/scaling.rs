@@ -49,7 +49,7 @@ pub(super) fn printer(kind: &str) -> Option<Printer> {
     }
 }
 
-fn scale(object: &Value, now: i64) -> Vec<Value> {
+fn scale(object: &Tree, now: i64) -> Vec<Value> {
     vec![name(object), int(object, "/spec/replicas").into(), int(object, "/status/replicas").into(), age(object, now)]
 }
 
