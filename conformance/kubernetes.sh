@@ -44,51 +44,42 @@ held = [socket.create_server(("127.0.0.1", 0)) for _ in range(int(sys.argv[1]))]
 print(*(s.getsockname()[1] for s in held))' "$1"
 }
 
-# One server of its own and the tests that a focus names; in a subshell, so that its end stops the server.
-run() ( # folder of its output, focus
-    mkdir -p "$1"
-    data=$(mktemp -d)
-    stop() {
-        [ -z "${server:-}" ] || { kill "$server" 2>/dev/null && wait "$server"; } || true
-        rm -rf "$data"
-    }
-    trap stop EXIT
+stop() {
+    [ -z "${server:-}" ] || { kill "$server" 2>/dev/null && wait "$server"; } || true
+    rm -rf "$data"
+}
+
+start() {
     read -r api gateway < <(free_ports 2)
+    trap stop EXIT
     "$skiff" up --data-dir "$data" --api-address "127.0.0.1:$api" --gateway-address "127.0.0.1:$gateway" --nodes fake:2 \
-        >"$1/skiff.log" 2>&1 &
+        >"$out/skiff.log" 2>&1 &
     server=$!
     for _ in $(seq 150); do
-        grep -q '^Skiff is up' "$1/skiff.log" && break
+        grep -q '^Skiff is up' "$out/skiff.log" && return 0
         kill -0 "$server" 2>/dev/null || break
         sleep 0.2
     done
-    grep -q '^Skiff is up' "$1/skiff.log" || { cat "$1/skiff.log" >&2; echo "conformance: skiff up did not come up" >&2; exit 1; }
-    # A failed test is for the report to judge, not for the shell.
-    PATH=$built:$PATH "$built/e2e.test" --kubeconfig="$data/admin.kubeconfig" --provider=skeleton --report-dir="$1" \
-        --dump-logs-on-failure=false --ginkgo.no-color --ginkgo.v --ginkgo.focus="$2" >"$1/e2e.log" 2>&1 &
-    suite=$!
-    # One line a finished test, as it finishes: its name is the last that was begun.
-    tail -n +1 -F --pid=$suite "$1/e2e.log" 2>/dev/null | awk '/^\[sig-/ { name = $0 } /^• / { print $0, name; fflush() }' || true
-    wait $suite || true
-)
+    cat "$out/skiff.log" >&2
+    echo "conformance: skiff up did not come up" >&2
+    exit 1
+}
 
 build
 rm -rf "$out" && mkdir -p "$out"
-results() { python3 "$here/kubernetes/results.py" "$@"; }
-began=$(date +%s)
-if [ -n "${FOCUS:-}" ]; then
-    run "$out" "$FOCUS"
-    exit
-fi
+data=$(mktemp -d)
+python3 "$here/kubernetes/results.py" select "$list" ${SLOW:+--slow} >"$out/focus"
+start
 echo "running class $class; raw output in $out"
-slow_tests=$([ -z "${SLOW:-}" ] || results select "$list" --slow)
-if [ -n "$slow_tests" ]; then
-    # These mostly wait, so they do it beside the others.
-    run "$out/slow" "$slow_tests" &
-    slow=$!
-fi
-run "$out" "$(results select "$list")"
-[ -z "$slow_tests" ] || wait $slow
-results write "$list" --junit "$out/junit_01.xml" ${SLOW:+"$out/slow/junit_01.xml"} --seconds $(($(date +%s) - began)) \
+began=$(date +%s)
+# A failed test is for the report to judge, not for the shell.
+PATH=$built:$PATH "$built/e2e.test" --kubeconfig="$data/admin.kubeconfig" --provider=skeleton --report-dir="$out" \
+    --dump-logs-on-failure=false --ginkgo.no-color --ginkgo.v --ginkgo.focus="${FOCUS:-$(cat "$out/focus")}" >"$out/e2e.log" 2>&1 &
+suite=$!
+# One line a finished test, as it finishes: its name is the last that was begun.
+tail -n +1 -F --pid=$suite "$out/e2e.log" 2>/dev/null | awk '/^\[sig-/ { name = $0 } /^• / { print $0, name; fflush() }' || true
+wait $suite || true
+[ -z "${FOCUS:-}" ] || exit 0
+python3 "$here/kubernetes/results.py" write "$list" --junit "$out/junit_01.xml" --seconds $(($(date +%s) - began)) \
     --server "$("$skiff" --version) of $(git -C "$here" rev-parse --short HEAD 2>/dev/null || echo 'no commit')" \
     --suite "$(sed -n 's|^require ||p' "$here/kubernetes/go.mod")" --results "$here/RESULTS.md" ${SLOW:+--slow}

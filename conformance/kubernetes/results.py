@@ -1,6 +1,6 @@
 """Chooses the tests of one class, and writes what became of them into RESULTS.md. Called by ../kubernetes.sh.
 
-select LIST            prints the ginkgo focus that names exactly the tests of LIST, without the slow ones (--slow: only those)
+select LIST            prints the ginkgo focus that names exactly the tests of LIST
 write LIST --junit …   puts the class's section into RESULTS.md; exits 1 if a test failed that LIST's known failures do not name
 
 Known failures are lines `test name<TAB>reason` in the file beside LIST that ends in `-known.tsv`.
@@ -27,9 +27,6 @@ def is_slow(name):
 
 
 def focus(names):
-    names = list(names)
-    if not names:
-        return ""
     # Go's syntax knows no \- nor "\ " outside a class, so only what is special in both is escaped.
     return "(" + "|".join(re.sub(r"([\[\]().+*?|^$\\{}])", r"\\\1", name) for name in names) + ")$"
 
@@ -46,25 +43,18 @@ def one_line(text):
     return line if len(line) <= REASON_MAX else line[: REASON_MAX - 1] + "…"
 
 
-def cases(reports):
-    """A suite that died has no report, or one without some tests."""
-    for report in filter(pathlib.Path.exists, reports):
-        yield from xml.etree.ElementTree.parse(report).iter("testcase")
-
-
-def outcomes(reports):
-    """Test name → (outcome, seconds, what was said)."""
+def outcomes(junit):
+    """Test name → (outcome, seconds, what was said). A suite that died has no report, or one without some tests."""
     found = {}
-    for case in cases(reports):
+    if not junit.exists():
+        return found
+    for case in xml.etree.ElementTree.parse(junit).iter("testcase"):
         # "[It] [sig-x] … [Conformance]", followed by the labels in some versions of ginkgo's report.
         name = re.sub(r"^\[It\] ", "", case.get("name"))
         failure = next((case.find(tag) for tag in ("failure", "error") if case.find(tag) is not None), None)
         skipped = case.find("skipped")
         if failure is not None:
             outcome, said = "failed", failure.get("message") or failure.text or ""
-        elif skipped is not None and skipped.get("message") in (None, "", "skipped"):
-            # Not chosen in that run.
-            continue
         elif skipped is not None:
             outcome, said = "skipped", skipped.get("message") or ""
         else:
@@ -125,7 +115,7 @@ def main():
     parser.add_argument("what", choices=["select", "write"])
     parser.add_argument("list", type=pathlib.Path)
     parser.add_argument("--slow", action="store_true")
-    parser.add_argument("--junit", type=pathlib.Path, nargs="+")
+    parser.add_argument("--junit", type=pathlib.Path)
     parser.add_argument("--results", type=pathlib.Path)
     parser.add_argument("--seconds", type=int)
     parser.add_argument("--server")
@@ -133,7 +123,7 @@ def main():
     options = parser.parse_args()
     names = names_of(options.list)
     if options.what == "select":
-        print(focus(name for name in names if is_slow(name) == options.slow))
+        print(focus(name for name in names if options.slow or not is_slow(name)))
         return
     title = options.list.stem.replace("class-", "Class ")
     known = known_failures(options.list)

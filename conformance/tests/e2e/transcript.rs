@@ -4,7 +4,7 @@
 //! # a remark
 //! $ kubectl get pods          a command of sh, with $GATEWAY set and the manifests as working folder
 //! NAME   READY   …            what it prints, both streams together; compared after `words`
-//! [1.27] …                    a line of that client version only
+//! [1.27,1.30] …               a line of those client versions only
 //! ~Waiting for                any number of lines that start so
 //! ...                         any lines
 //! a * c/*                     anything in that place of one word
@@ -34,10 +34,14 @@ pub struct Stage {
     gateway: String,
 }
 
-struct Scene {
-    command: String,
-    wanted: Vec<String>,
-    exit: i32,
+/// One command, and what is wanted of it.
+pub struct Scene {
+    /// A command line of sh.
+    pub command: String,
+    /// The lines that it prints.
+    pub wanted: Vec<String>,
+    /// Its exit status.
+    pub exit: i32,
 }
 
 impl Stage {
@@ -56,7 +60,7 @@ impl Stage {
     pub async fn play(&self, file: &str) -> Result<()> {
         let path = crate::clients::here().join("golden").join(file);
         let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-        let scenes = scenes(&text, &self.version);
+        let scenes = scenes(&text, &self.version, words::line);
         ensure!(!scenes.is_empty(), "{file} has no commands");
         let mut failures = Vec::new();
         for scene in &scenes {
@@ -104,23 +108,27 @@ impl Stage {
     }
 }
 
-fn scenes(text: &str, version: &str) -> Vec<Scene> {
+/// The commands of a golden file, with the lines of one client version made comparable by `line`.
+pub fn scenes(text: &str, version: &str, line: fn(&str) -> String) -> Vec<Scene> {
     let mut scenes: Vec<Scene> = Vec::new();
-    for line in text.lines() {
-        if let Some(command) = line.strip_prefix("$ ") {
+    for written in text.lines() {
+        if let Some(command) = written.strip_prefix("$ ") {
             scenes.push(Scene { command: command.to_owned(), wanted: Vec::new(), exit: 0 });
             continue;
         }
         let Some(scene) = scenes.last_mut() else { continue };
-        if let Some(exit) = line.strip_prefix("# exit ") {
+        let (only, rest) = match written.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
+            Some((only, rest)) if only.starts_with("1.") => (only, rest),
+            _ => (version, written),
+        };
+        if !only.split(',').any(|one| one == version) {
+            continue;
+        }
+        if let Some(exit) = rest.strip_prefix("# exit ") {
             scene.exit = exit.trim().parse().unwrap_or(-1);
-        } else if !line.starts_with("# ") {
-            let (only, rest) = match line.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
-                Some((only, rest)) if only.starts_with("1.") => (only, rest),
-                _ => (version, line),
-            };
-            let wanted = words::line(rest);
-            if only == version && !wanted.is_empty() {
+        } else if !rest.starts_with("# ") {
+            let wanted = line(rest);
+            if !wanted.trim().is_empty() {
                 scene.wanted.push(wanted);
             }
         }
@@ -151,8 +159,8 @@ fn same(wanted: &str, got: &str) -> bool {
 
 #[test]
 fn transcripts_are_read_and_compared() {
-    let text = "# remark\n$ a b\nx 5s\n[1.27] old\n[1.37] new\n# exit 3\n$ c\n~Wait\n...\nend * z\n";
-    let scenes = scenes(text, "1.37");
+    let text = "# remark\n$ a b\nx 5s\n[1.27,1.30] old\n[1.33,1.37] new\n[1.37] # exit 3\n$ c\n~Wait\n...\nend * z\n";
+    let scenes = scenes(text, "1.37", words::line);
     assert_eq!((scenes[0].command.as_str(), scenes[0].exit), ("a b", 3));
     assert_eq!(scenes[0].wanted, ["x <age>", "new"]);
     let got = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();

@@ -31,9 +31,12 @@ fn word(text: &str) -> String {
     format!("{before}{inner}{after}")
 }
 
-/// `7s`, `2m30s`, `5d`: what kubectl prints for a duration.
+/// `7s`, `2m30s`, `5d`: what kubectl prints for a duration. Not `100m`, a quantity.
 fn is_age(text: &str) -> bool {
-    text.starts_with(|first: char| first.is_ascii_digit())
+    let minutes =
+        text.strip_suffix('m').is_some_and(|number| number.len() > 1 && number.bytes().all(|byte| byte.is_ascii_digit()));
+    !minutes
+        && text.starts_with(|first: char| first.is_ascii_digit())
         && text.ends_with(['s', 'm', 'h', 'd', 'y'])
         && text.bytes().all(|byte| byte.is_ascii_digit() || b"smhdy".contains(&byte))
 }

@@ -51,12 +51,12 @@ pub(super) fn policy() -> Vec<Resource> {
     let admission =
         |kind, plural| row("admissionregistration.k8s.io", "v1", kind, plural).cluster().categories(&["api-extensions"]);
     vec![
-        admission("MutatingWebhookConfiguration", "mutatingwebhookconfigurations").idle().hash("Sqi0GUgDaX0="),
+        admission("MutatingWebhookConfiguration", "mutatingwebhookconfigurations").hash("Sqi0GUgDaX0="),
         admission("MutatingAdmissionPolicy", "mutatingadmissionpolicies").hash("LYmCf+UMVdg="),
         admission("MutatingAdmissionPolicyBinding", "mutatingadmissionpolicybindings").hash("90V5FRZZ3Zg="),
         admission("ValidatingAdmissionPolicy", "validatingadmissionpolicies").status().hash("6OxvlMmQ6is="),
         admission("ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings").hash("v9715VZqakg="),
-        admission("ValidatingWebhookConfiguration", "validatingwebhookconfigurations").idle().hash("B0wHjQmsGNk="),
+        admission("ValidatingWebhookConfiguration", "validatingwebhookconfigurations").hash("B0wHjQmsGNk="),
         review("authentication.k8s.io", "SelfSubjectReview", "selfsubjectreviews"),
         review("authentication.k8s.io", "TokenReview", "tokenreviews"),
         Resource { namespaced: true, ..review("authorization.k8s.io", "LocalSubjectAccessReview", "localsubjectaccessreviews") },
