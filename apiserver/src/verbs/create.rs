@@ -78,17 +78,8 @@ pub async fn insert(house: &House, ask: &Ask, mut object: Value, dry: bool, orig
     }
     super::knative::default_new(house, ask, &mut object)?;
     (kind.strategy.default)(&mut object);
-    if let Some(subject) = write::subject(kind).filter(|_| origin != Origin::Apply) {
-        let manager = ask.field_manager();
-        let api_version = kind.resource.api_version();
-        let write = Write {
-            field_manager: &manager,
-            api_version: &api_version,
-            subresource: "",
-            now: &now,
-            reset: write::main_reset(kind),
-        };
-        track_update(subject, &write, None, &mut object);
+    if origin != Origin::Apply {
+        own(ask, &now, &mut object);
     }
     (kind.strategy.prepare_create)(&mut object);
     crate::custom::prepare_create(kind, &mut object);
@@ -135,6 +126,17 @@ pub async fn insert(house: &House, ask: &Ask, mut object: Value, dry: bool, orig
     }
     let taken = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
     Err(Refusal::already_exists(&kind.about(taken)))
+}
+
+/// The creator owns what it sent.
+fn own(ask: &Ask, now: &str, object: &mut Value) {
+    let kind = &ask.kind;
+    let Some(subject) = write::subject(kind) else { return };
+    let manager = ask.field_manager();
+    let api_version = kind.resource.api_version();
+    let write =
+        Write { field_manager: &manager, api_version: &api_version, subresource: "", now, reset: write::main_reset(kind) };
+    track_update(subject, &write, None, object);
 }
 
 /// `generateName` plus five letters; the base is cut to 58.

@@ -82,7 +82,7 @@ async fn a_watcher_that_takes_nothing_is_cut_with_a_word() -> Result<()> {
     let event: Value = serde_json::from_str(last)?;
     assert_eq!((&event["type"], &event["object"]["code"]), (&json!("ERROR"), &json!(429)), "{event}");
     // It resumes from its last version and misses nothing.
-    let before = text.lines().filter(|line| line.contains("\"MODIFIED\"")).next_back().context("no event before")?;
+    let before = text.lines().rfind(|line| line.contains("\"MODIFIED\"")).context("no event before")?;
     let version = serde_json::from_str::<Value>(before)?["object"]["metadata"]["resourceVersion"].clone();
     let path = format!("{MAPS}?watch=true&resourceVersion={}", version.as_str().unwrap_or_default());
     let (status, mut lines) = session.watch(&path).await?;
