@@ -75,6 +75,8 @@ pub struct Core {
     /// Versions below this can no longer be read exactly; what it becomes next.
     compacted: (u64, u64),
     live: bool,
+    /// What the next entry must say of the one before it.
+    pub last_entry: super::replay::LastEntry,
     /// Part of 10.0.0.0/8 of the first node's pods; set once, before any node joins.
     pub first_pod_part: OnceLock<u32>,
     /// Revisions that may have no sandbox and no document any more.
@@ -96,6 +98,7 @@ impl Core {
             first_version: 0,
             compacted: (0, 0),
             live: false,
+            last_entry: super::replay::LastEntry::default(),
             first_pod_part: OnceLock::new(),
             retired: Vec::new(),
             grown: Vec::new(),
@@ -133,6 +136,11 @@ impl Core {
     #[must_use]
     pub fn is_compacted(&self, version: u64) -> bool {
         version < self.compacted.0.max(self.first_version)
+    }
+
+    /// Whether the replay is over.
+    pub(super) fn is_live(&self) -> bool {
+        self.live
     }
 
     /// The journal of a resource.

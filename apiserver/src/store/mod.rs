@@ -10,6 +10,7 @@ mod flatten;
 mod index;
 mod notes;
 mod propose;
+mod replay;
 mod selecting;
 mod snapshot;
 
@@ -102,18 +103,33 @@ impl Store {
         result
     }
 
-    /// Applies a committed entry: one turn.
+    /// Applies a batch of which no other is known.
+    #[cfg(test)]
     pub(crate) fn apply(&self, batch: &skiff_engine::command::Batch) -> Vec<Result<Committed, Clash>> {
+        self.apply_after(batch, None)
+    }
+
+    /// Applies a committed entry: one turn. `previous` is the version that the entry before it was counted from.
+    pub(crate) fn apply_after(
+        &self,
+        batch: &skiff_engine::command::Batch,
+        previous: Option<u64>,
+    ) -> Vec<Result<Committed, Clash>> {
         let seed = self.seed.fetch_add(0x9e37_79b9, Ordering::Relaxed);
         let mut turn = Turn::new(clock::now_ms(), seed);
         let mut core = self.core.write();
+        if let Some(previous) = previous {
+            core.realign(previous);
+        }
         core.world.raise_version(batch.floor);
         core.ceiling = core.ceiling.max(batch.ceiling);
-        let results = batch
+        let from = core.world.version;
+        let results: Vec<_> = batch
             .transactions
             .iter()
             .map(|t| core.world.write_documents(&mut turn, t).map(|applied| Committed { versions: applied.versions }))
             .collect();
+        core.note_entry(from, batch, &results);
         self.finish(&mut core, turn);
         results
     }

@@ -36,12 +36,12 @@ pub(super) async fn run(store: Arc<Store>, mut queue: mpsc::Receiver<Proposal>, 
             count = queue.recv_many(&mut waiting, BATCH_MAX) => if count == 0 { return },
             _ = reserve.tick() => {}
         }
-        let (floor, ceiling) = {
+        let (floor, ceiling, previous, unsaid) = {
             let core = store.read();
-            (core.world.version, core.ceiling)
+            (core.world.version, core.ceiling, core.last_entry.from(), core.last_entry.is_unsaid())
         };
         let low = ceiling < floor + RESERVE_LOW;
-        if waiting.is_empty() && !low {
+        if waiting.is_empty() && !low && !unsaid {
             continue;
         }
         let mut answers = Vec::with_capacity(waiting.len());
@@ -54,7 +54,7 @@ pub(super) async fn run(store: Arc<Store>, mut queue: mpsc::Receiver<Proposal>, 
             .collect();
         let ceiling = if low { floor + RESERVE } else { ceiling };
         let batch = Batch { floor, ceiling, transactions };
-        match postcard::to_allocvec(&batch) {
+        match encode(&batch, previous) {
             Err(error) => tracing::error!(%error, "an entry does not encode; its writers are told that the log is closed"),
             Ok(entry) => match log.propose(entry).await {
                 Ok(reply) => answer(answers, &reply),
@@ -63,6 +63,18 @@ pub(super) async fn run(store: Arc<Store>, mut queue: mpsc::Receiver<Proposal>, 
             },
         }
     }
+}
+
+/// An entry of the log: a batch, and from which version the entry before it was counted.
+pub(super) fn encode(batch: &Batch, previous: u64) -> Result<Vec<u8>, postcard::Error> {
+    postcard::to_extend(&previous, postcard::to_allocvec(batch)?)
+}
+
+/// A batch alone, as earlier versions wrote it, says nothing of the entry before.
+fn decode(entry: &[u8]) -> Result<(Batch, Option<u64>), postcard::Error> {
+    let (batch, rest) = postcard::take_from_bytes(entry)?;
+    let previous = if rest.is_empty() { None } else { Some(postcard::from_bytes(rest)?) };
+    Ok((batch, previous))
 }
 
 fn answer(answers: Vec<tokio::sync::oneshot::Sender<Result<Committed, Clash>>>, reply: &[u8]) {
@@ -78,8 +90,8 @@ fn answer(answers: Vec<tokio::sync::oneshot::Sender<Result<Committed, Clash>>>, 
 
 impl Machine for Applier {
     fn apply(&self, entry: &[u8]) -> Vec<u8> {
-        let batch: Batch = match postcard::from_bytes(entry) {
-            Ok(batch) => batch,
+        let (batch, previous) = match decode(entry) {
+            Ok(decoded) => decoded,
             Err(error) => {
                 tracing::error!(%error, "a committed entry does not decode; it is skipped on every member alike");
                 return Vec::new();
@@ -87,7 +99,7 @@ impl Machine for Applier {
         };
         let replies: Vec<Reply> = self
             .0
-            .apply(&batch)
+            .apply_after(&batch, previous)
             .into_iter()
             .map(|result| match result {
                 Ok(committed) => Reply::Applied(committed.versions),
