@@ -1,6 +1,10 @@
 #!/bin/sh
 # Installs the unmodified clients that the tests run, into $CARGO_TARGET_DIR/clients (target/clients): kubectl-1.27,
+<<<<<<< HEAD
 # kubectl-1.30, kubectl-1.33, kubectl-1.37, kn, helm, and suite-python, suite-javascript, suite-go (`suite-NAME KUBECONFIG [--restart] [WORD...]` runs the cases in
+=======
+# kubectl-1.37, kn, helm, and suite-python, suite-javascript, suite-go, suite-helm (`suite-NAME KUBECONFIG [--restart] [WORD...]` runs the cases in
+>>>>>>> 48e87ac (conformance: the life of a release with Helm, and kube-rs's controller runtime)
 # clients/NAME with that language's official client). Idempotent: what is there is left alone. What cannot be had here is named in `skipped` beside them,
 # one line each, and the tests that want it say so; a missing Go or a missing index is no failure of the server.
 set -eu
@@ -74,6 +78,13 @@ javascript_suite() {
     suite javascript "'$node' --preserve-symlinks --preserve-symlinks-main '$out/src-javascript/suite/main.js'"
 }
 
+helm_suite() {
+    kubectl=$out/kubectl-1.37
+    [ -x "$kubectl" ] || kubectl=$out/kubectl-1.27
+    [ -x helm ] && [ -x "$kubectl" ] && command -v python3 >/dev/null || return 1
+    suite helm "env 'HELM=$out/helm' 'KUBECTL=$kubectl' python3 -B '$here/clients/helm/suite.py'"
+}
+
 # Built again when a source has changed; Go's own cache keeps that short.
 go_suite() {
     command -v go >/dev/null || return 1
@@ -92,3 +103,4 @@ go_client helm helm.sh/helm/v3/cmd/helm || skip helm "no Go, or helm v3.19.0 cou
 python_suite || skip suite-python "no Python, or $(tail -n 1 "$here/clients/python/requirements.txt") could not be installed"
 javascript_suite || skip suite-javascript "no Node 22.19 and none from PyPI, or @kubernetes/client-node could not be installed"
 go_suite || skip suite-go "no Go, or the suite with client-go could not be built (see $out/suite-go.log)"
+helm_suite || skip suite-helm "no Helm, kubectl or Python (see above)"

@@ -9,6 +9,7 @@ mod durability;
 mod exchanges;
 mod kn;
 mod kube_client;
+mod kube_controller;
 mod kubectl;
 mod limits;
 mod neighbour;

@@ -32,6 +32,11 @@ async fn go() -> Result<()> {
     play("suite-go").await
 }
 
+#[tokio::test]
+async fn helm() -> Result<()> {
+    play("suite-helm").await
+}
+
 async fn play(name: &str) -> Result<()> {
     let Some(program) = find(name, &format!("suites::{name}")) else { return Ok(()) };
     let server = Server::start(Nodes::Fake(2)).await?;

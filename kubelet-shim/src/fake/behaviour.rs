@@ -1,7 +1,7 @@
-//! What an image's name makes of a fake sandbox: `nopull`, `exits`, `neverready`, or all is well.
+//! What an image's name makes of a fake sandbox: `nopull`, `exits`, `neverready`, `completes`, or all is well.
 //!
-//! Fed with the Pod of a template. The convention is that of the recorded exchanges with Knative's fake nodes. Must not
-//! know the wire's orders or any time but the one it is handed.
+//! Fed with the Pod of a template. The convention is that of the recorded exchanges with Knative's fake nodes, which knew
+//! nothing that `completes` (ends at once with code 0, as a hook or a test of Helm does). Must not know the wire's orders or any time but the one it is handed.
 
 use serde::Deserialize;
 use skiff_engine::wire::{ContainerReport, ContainerState, SandboxState};
@@ -16,6 +16,7 @@ enum Role {
     NoPull,
     Exits,
     NeverReady,
+    Completes,
 }
 
 #[derive(Clone, Debug)]
@@ -30,7 +31,16 @@ struct Container {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Behaviour {
     containers: Vec<Container>,
-    never_restarts: bool,
+    restart: Restart,
+}
+
+/// What becomes of a container that has ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Restart {
+    #[default]
+    Always,
+    OnFailure,
+    Never,
 }
 
 #[derive(Deserialize)]
@@ -60,6 +70,7 @@ fn role_of(image: &str) -> Role {
         _ if image.contains("nopull") => Role::NoPull,
         _ if image.contains("exits") => Role::Exits,
         _ if image.contains("neverready") => Role::NeverReady,
+        _ if image.contains("completes") => Role::Completes,
         _ => Role::Well,
     }
 }
@@ -73,7 +84,12 @@ impl Behaviour {
         let spec = serde_json::from_slice::<Pod>(pod)?.spec;
         let read = |init: bool| move |c: Named| Container { role: role_of(&c.image), name: c.name, image: c.image, init };
         let containers = spec.init_containers.into_iter().map(read(true)).chain(spec.containers.into_iter().map(read(false)));
-        Ok(Self { containers: containers.collect(), never_restarts: spec.restart_policy == "Never" })
+        let restart = match spec.restart_policy.as_str() {
+            "Never" => Restart::Never,
+            "OnFailure" => Restart::OnFailure,
+            _ => Restart::Always,
+        };
+        Ok(Self { containers: containers.collect(), restart })
     }
 
     /// The state that a started sandbox comes to, and stays in.
@@ -82,10 +98,13 @@ impl Behaviour {
         if has(Role::NoPull) {
             return SandboxState::Creating;
         }
-        match (has(Role::Exits), has(Role::NeverReady)) {
-            (true, _) if self.never_restarts => SandboxState::Failed,
-            (true, _) | (_, true) => SandboxState::Running,
-            _ => SandboxState::Ready,
+        let mut main = self.containers.iter().filter(|c| !c.init).peekable();
+        let ended = self.restart != Restart::Always && main.peek().is_some() && main.all(|c| c.role == Role::Completes);
+        match has(Role::Exits) {
+            true if self.restart == Restart::Never => SandboxState::Failed,
+            false if ended => SandboxState::Succeeded,
+            false if !self.containers.iter().any(|c| c.unready()) => SandboxState::Ready,
+            _ => SandboxState::Running,
         }
     }
 
@@ -104,19 +123,19 @@ impl Behaviour {
                 let message = format!("Back-off pulling image \"{}\"", container.image);
                 (ContainerState::Waiting { reason: "ImagePullBackOff".to_owned(), message }, None, 0)
             }
-            Role::Exits if self.never_restarts => (ended(EXIT, "Error", since_ms), None, 0),
-            Role::Exits => {
-                let message = format!("back-off 10s restarting failed container={}", container.name);
-                let waiting = ContainerState::Waiting { reason: "CrashLoopBackOff".to_owned(), message };
-                (waiting, Some(ended(EXIT, "Error", since_ms)), 1)
+            Role::Exits if self.restart == Restart::Never => (ended(EXIT, "Error", since_ms), None, 0),
+            Role::Exits => (backs_off(&container.name), Some(ended(EXIT, "Error", since_ms)), 1),
+            Role::Completes if !container.init && self.restart == Restart::Always => {
+                (backs_off(&container.name), Some(ended((0, ""), "Completed", since_ms)), 1)
             }
+            Role::Completes => (ended((0, ""), "Completed", since_ms), None, 0),
             _ if container.init => (ended((0, ""), "Completed", since_ms), None, 0),
             Role::Well | Role::NeverReady => (running, None, 0),
         };
         ContainerReport {
             name: container.name.clone(),
             init: container.init,
-            ready: container.role == Role::Well,
+            ready: !container.unready(),
             started: matches!(container.role, Role::Well | Role::NeverReady),
             restarts,
             state,
@@ -126,6 +145,22 @@ impl Behaviour {
             image_id: String::new(),
         }
     }
+}
+
+impl Container {
+    /// Whether it keeps its Pod from being ready. An init container that completes has done what it should.
+    fn unready(&self) -> bool {
+        match self.role {
+            Role::Well => false,
+            Role::Completes => !self.init,
+            Role::NoPull | Role::Exits | Role::NeverReady => true,
+        }
+    }
+}
+
+fn backs_off(name: &str) -> ContainerState {
+    let message = format!("back-off 10s restarting failed container={name}");
+    ContainerState::Waiting { reason: "CrashLoopBackOff".to_owned(), message }
 }
 
 fn ended((exit_code, message): (i32, &str), reason: &str, at_ms: u64) -> ContainerState {
@@ -156,6 +191,26 @@ mod tests {
         assert_eq!(of("dev.local/nopull:1").state(), SandboxState::Creating);
         assert_eq!(of("dev.local/neverready:1").state(), SandboxState::Running);
         assert_eq!(of("dev.local/exits:1").state(), SandboxState::Running);
+    }
+
+    #[test]
+    fn what_completes_succeeds_unless_it_is_restarted() {
+        let of = |policy: &str, second: &str| {
+            let pod = format!(
+                r#"{{"spec":{{"restartPolicy":"{policy}","initContainers":[{{"name":"i","image":"completes"}}],
+                    "containers":[{{"name":"a","image":"x/completes:1"}},{{"name":"b","image":"{second}"}}]}}}}"#
+            );
+            Behaviour::of(pod.as_bytes()).expect("pod")
+        };
+        assert_eq!(of("Never", "completes").state(), SandboxState::Succeeded);
+        assert_eq!(of("OnFailure", "completes").state(), SandboxState::Succeeded);
+        assert_eq!(of("Never", "plain").state(), SandboxState::Running, "one still runs");
+        assert_eq!(of("Never", "exits").state(), SandboxState::Failed);
+        let again = of("Always", "completes");
+        assert_eq!(again.state(), SandboxState::Running);
+        let reports = again.containers(7);
+        assert!(matches!(&reports[0].state, ContainerState::Terminated { exit_code: 0, .. }), "an init container is done");
+        assert!(matches!(&reports[1].state, ContainerState::Waiting { reason, .. } if reason == "CrashLoopBackOff"));
     }
 
     #[test]
