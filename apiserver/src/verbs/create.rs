@@ -76,6 +76,12 @@ pub async fn insert(house: &House, ask: &Ask, mut object: Value, dry: bool, orig
     if !named && !generate.is_empty() {
         object["metadata"]["name"] = generated(&generate).into();
     }
+    // The house's own objects must be there whatever policies say, or it could not start again.
+    let asked = origin != Origin::House;
+    if asked {
+        // The first of upstream's admission plugins: no other may complain before it.
+        write::check_namespace(house, ask, &object)?;
+    }
     super::knative::default_new(house, ask, &mut object)?;
     (kind.strategy.default)(&mut object);
     if origin != Origin::Apply {
@@ -86,8 +92,6 @@ pub async fn insert(house: &House, ask: &Ask, mut object: Value, dry: bool, orig
     write::admit(house, ask, &mut object, None, dry)?;
     let name = object.pointer("/metadata/name").and_then(Value::as_str).filter(|_| named).unwrap_or_default().to_owned();
     let pass = Pass::create(house, ask, &name, dry);
-    // The house's own objects must be there whatever policies say, or it could not start again.
-    let asked = origin != Origin::House;
     if asked && pass.mutate(&mut object, None, |object| write::admit(house, ask, object, None, dry))? {
         (kind.strategy.prepare_create)(&mut object);
         crate::custom::prepare_create(kind, &mut object);
@@ -108,6 +112,7 @@ pub async fn insert(house: &House, ask: &Ask, mut object: Value, dry: bool, orig
     super::access::check_escalation(house, ask, &object)?;
     write::complete(kind, &mut object);
     if asked {
+        // Again: admission may have taken a while.
         write::check_namespace(house, ask, &object)?;
         pass.validate(Written { new: Some(&object), old: None })?;
     }

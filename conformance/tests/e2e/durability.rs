@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 const MAPS: &str = "/api/v1/namespaces/default/configmaps";
+const LEASES: &str = "/apis/coordination.k8s.io/v1/namespaces/default/leases";
 const DEPLOYMENTS: &str = "/apis/apps/v1/namespaces/default/deployments";
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -81,6 +82,48 @@ async fn acknowledged_objects_survive_a_kill_under_load() -> Result<()> {
     let lost: Vec<_> = acknowledged.difference(&there).collect();
     ensure!(acknowledged.len() > 20, "only {} creates were acknowledged: nothing was tried", acknowledged.len());
     ensure!(lost.is_empty(), "{} of {} acknowledged objects are gone: {lost:?}", lost.len(), acknowledged.len());
+    server.stop().await?;
+    Ok(())
+}
+
+/// Updates one Lease again and again: it takes versions, but no place in the log.
+async fn renew(session: Session, stop: Arc<AtomicBool>) -> Result<()> {
+    let body = json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "l"}});
+    session.create(LEASES, &body).await?;
+    for i in 0.. {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let patch = json!({"spec": {"holderIdentity": i.to_string()}}).to_string();
+        let answer = session.send("PATCH", &format!("{LEASES}/l"), "application/merge-patch+json", patch.into()).await?;
+        ensure!(answer.status == 200, "{}", answer.text);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn updates_and_deletions_beside_leases_survive_a_kill() -> Result<()> {
+    let server = Server::start(Nodes::Fake(1)).await?;
+    let session = server.session()?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let renewals = tokio::spawn(renew(session.clone(), stop.clone()));
+    for i in 0..60 {
+        let (name, merge) = (format!("m-{i}"), "application/merge-patch+json");
+        session.create(MAPS, &json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}})).await?;
+        let patched = session.send("PATCH", &format!("{MAPS}/{name}"), merge, r#"{"data":{"k":"2"}}"#.into()).await?;
+        ensure!(patched.status == 200, "{}", patched.text);
+        if i % 2 == 0 {
+            let deleted = session.send("DELETE", &format!("{MAPS}/{name}"), "", Bytes::new()).await?;
+            ensure!(deleted.status == 200, "{}", deleted.text);
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    renewals.await??;
+    // The last entry's versions are said by a further one, within a moment.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let before = session.get(MAPS).await?.body["items"].clone();
+    kill_and_wait(&server).await?;
+    assert_eq!(session.get(MAPS).await?.body["items"], before);
     server.stop().await?;
     Ok(())
 }

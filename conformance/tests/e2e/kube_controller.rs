@@ -133,7 +133,9 @@ async fn a_derived_definition_is_enforced() -> Result<()> {
     ensure!(none.message.contains("failed rule: self.spec.masts > 0"), "{}", none.message);
     let raw: Api<kube::core::DynamicObject> = Api::default_namespaced_with(client, &kube::core::ApiResource::erase::<Ship>(&()));
     let odd = |spec: Value| -> Result<kube::core::DynamicObject> {
-        Ok(serde_json::from_value(json!({"apiVersion": "ships.skiff.dev/v1", "kind": "Ship", "metadata": {"name": "odd"}, "spec": spec}))?)
+        Ok(serde_json::from_value(
+            json!({"apiVersion": "ships.skiff.dev/v1", "kind": "Ship", "metadata": {"name": "odd"}, "spec": spec}),
+        )?)
     };
     for (spec, words) in [
         (json!({"masts": 1, "rig": "lateen"}), "spec.rig: Unsupported value: \"lateen\""),
