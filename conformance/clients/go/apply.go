@@ -50,6 +50,7 @@ func applyConfigurations(s *site) {
 	// Through the scale subresource the replicas get an owner of their own.
 	scale := must(client.GetScale(s, "web", metav1.GetOptions{}))
 	scale.Spec.Replicas = 2
+	scale.ResourceVersion = "" // The Pods' readiness may change the Deployment meanwhile.
 	must(client.UpdateScale(s, "web", scale, metav1.UpdateOptions{FieldManager: "scaler"}))
 	contested := web(container("main", "dev.local/web:2"))
 	contested.Spec.WithReplicas(5)

@@ -64,7 +64,8 @@ func tellingErrors(s *site) {
 	s.configMap("a", nil)
 	_, err = maps.Create(s, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "a"}}, metav1.CreateOptions{})
 	ensure(apierrors.IsAlreadyExists(err), "%v", err)
-	_, err = maps.List(s, metav1.ListOptions{ResourceVersion: "99999999999", ResourceVersionMatch: metav1.ResourceVersionMatchNotOlderThan})
+	// Without retries: the answer asks for ten.
+	err = client.RESTClient().Get().Namespace(s.namespace).Resource("configmaps").Param("resourceVersion", "99999999999").MaxRetries(0).Do(s).Error()
 	ensure(apierrors.IsTimeout(err) && apierrors.HasStatusCause(err, metav1.CauseTypeResourceVersionTooLarge), "%v", err)
 	_, err = maps.List(s, metav1.ListOptions{Continue: "nonsense"})
 	ensure(apierrors.IsBadRequest(err), "%v", err)
