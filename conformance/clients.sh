@@ -1,12 +1,9 @@
 #!/bin/sh
 # Installs the unmodified clients that the tests run, into $CARGO_TARGET_DIR/clients (target/clients): kubectl-1.27,
-<<<<<<< HEAD
-# kubectl-1.30, kubectl-1.33, kubectl-1.37, kn, helm, and suite-python, suite-javascript, suite-go (`suite-NAME KUBECONFIG [--restart] [WORD...]` runs the cases in
-=======
-# kubectl-1.37, kn, helm, and suite-python, suite-javascript, suite-go, suite-helm (`suite-NAME KUBECONFIG [--restart] [WORD...]` runs the cases in
->>>>>>> 48e87ac (conformance: the life of a release with Helm, and kube-rs's controller runtime)
-# clients/NAME with that language's official client). Idempotent: what is there is left alone. What cannot be had here is named in `skipped` beside them,
-# one line each, and the tests that want it say so; a missing Go or a missing index is no failure of the server.
+# kubectl-1.30, kubectl-1.33, kubectl-1.37, kn, helm, and suite-python, suite-javascript, suite-go, suite-helm
+# (`suite-NAME KUBECONFIG [--restart] [WORD...]` runs the cases in clients/NAME with an official client, or Helm). Idempotent:
+# what is there is left alone. What cannot be had here is named in `skipped` beside them, one line each, and the tests that want
+# it say so; a missing Go or a missing index is no failure of the server.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 out=${CARGO_TARGET_DIR:-$here/../target}/clients
