@@ -83,6 +83,8 @@ pub struct Core {
     pub(super) retired: Vec<u32>,
     /// Resources whose journals grew since watchers were last told.
     pub(super) grown: Vec<ResourceId>,
+    /// Services that a Pod's new labels let in or out, until they are journalled.
+    pub(super) regrouped: std::collections::BTreeSet<Box<str>>,
 }
 
 impl Core {
@@ -102,6 +104,7 @@ impl Core {
             first_pod_part: OnceLock::new(),
             retired: Vec::new(),
             grown: Vec::new(),
+            regrouped: std::collections::BTreeSet::new(),
         }
     }
 
@@ -233,6 +236,12 @@ impl Core {
             ids::SERVICES => {
                 self.note_service(version, key, before.as_deref());
                 self.note_mirror(version, key, Cause::Service);
+            }
+            ids::PODS => {
+                for service in std::mem::take(&mut self.regrouped) {
+                    let document = self.world.documents.get(ids::SERVICES, &service).cloned();
+                    self.note_service(version, &service, document.as_deref());
+                }
             }
             ids::ENDPOINTS => self.note_mirror(version, key, Cause::Endpoints(before.as_deref())),
             _ => {}

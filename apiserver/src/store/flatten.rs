@@ -82,7 +82,7 @@ impl Core {
         match resource {
             ids::DEPLOYMENTS => self.flatten_deployment(turn, key, before, document),
             ids::REPLICA_SETS | ids::REPLICATION_CONTROLLERS => self.flatten_replica_set(turn, resource, key, document),
-            ids::PODS => self.flatten_pod(turn, key, document),
+            ids::PODS => self.flatten_pod(turn, key, before, document),
             ids::NODES => self.flatten_node(turn, key, document),
             ids::SERVICES => self.flatten_service(key, document),
             ids::REVISIONS => self.flatten_revision(turn, key, document),
@@ -181,15 +181,15 @@ impl Core {
         self.world.put_revision(turn, PutRevision { serial, function, shape });
     }
 
-    fn flatten_pod(&mut self, turn: &mut Turn, key: &str, document: &Document) {
-        if self.world.revisions.contains_key(&document.serial) {
-            self.follow_pod_deletion(turn, document);
-            return;
-        }
+    fn flatten_pod(&mut self, turn: &mut Turn, key: &str, before: Option<&Arc<Document>>, document: &Document) {
+        let known = self.world.revisions.contains_key(&document.serial);
         let mut pod = unpack(&document.body);
         // A Pod that ended, or that somebody else's kubelet reports on, has no sandbox to be made.
         let ended = matches!(pod.pointer("/status/phase").and_then(Value::as_str), Some("Succeeded" | "Failed"));
-        if ended || is_deleting(&pod) {
+        if known && is_deleting(&pod) {
+            self.follow_pod_deletion(turn, document.serial, &pod);
+        }
+        if ended || is_deleting(&pod) || known && before.is_some_and(|old| is_run_alike(&unpack(&old.body), &pod)) {
             return;
         }
         pod["apiVersion"] = "v1".into();
@@ -199,17 +199,18 @@ impl Core {
         let template = Template::of_pod(document.serial, name, document.uid, pod);
         let put = PutFunction { serial: document.serial, plan: Plan::Single, current: document.serial };
         self.world.put_function(turn, put);
+        let old = self.index.services_of(document.serial);
         self.put_template(turn, document.serial, shape, template);
+        let new = self.index.services_of(document.serial);
+        if known && old != new {
+            self.regrouped.extend(old.iter().chain(new.iter()).cloned());
+        }
     }
 
     /// A Pod of its own that is being deleted: its sandbox is told.
-    fn follow_pod_deletion(&mut self, turn: &mut Turn, document: &Document) {
-        let pod = unpack(&document.body);
-        if !is_deleting(&pod) {
-            return;
-        }
+    fn follow_pod_deletion(&mut self, turn: &mut Turn, serial: u32, pod: &Value) {
         let grace_s = pod.pointer("/metadata/deletionGracePeriodSeconds").and_then(Value::as_u64).unwrap_or(0) as u32;
-        let rows = self.world.revisions.get(&document.serial).map(|r| r.members.clone()).unwrap_or_default();
+        let rows = self.world.revisions.get(&serial).map(|r| r.members.clone()).unwrap_or_default();
         for row in rows {
             self.world.stop_sandbox(turn, row, grace_s);
         }
@@ -313,6 +314,11 @@ fn canonical(value: &Value) -> Value {
     }
 }
 
+/// Whether a change of a Pod leaves what Services and placement look at.
+fn is_run_alike(old: &Value, new: &Value) -> bool {
+    ["/metadata/labels", "/spec"].iter().all(|part| old.pointer(part) == new.pointer(part))
+}
+
 /// What a sandbox needs: the sum of its containers' requests, or the largest init container's if that is more.
 fn shape_of(pod: &Value, replaced: bool) -> Shape {
     let amount = |container: &Value, name: &str, unit: u64| -> u64 {
@@ -334,6 +340,8 @@ fn shape_of(pod: &Value, replaced: bool) -> Shape {
     };
     let scheduler = pod.pointer("/spec/schedulerName").and_then(Value::as_str).unwrap_or("default-scheduler");
     let gated = pod.pointer("/spec/schedulingGates").and_then(Value::as_array).is_some_and(|gates| !gates.is_empty());
+    // Once somebody has named the node, nobody is waited for.
+    let named = pod.pointer("/spec/nodeName").and_then(Value::as_str).is_some_and(|name| !name.is_empty());
     Shape {
         cpu_milli: sum("cpu", 1),
         memory_mib: sum("memory", 1 << 20),
@@ -341,6 +349,10 @@ fn shape_of(pod: &Value, replaced: bool) -> Shape {
         min_ready_s: 0,
         replaced,
         node: NO_NODE,
-        held: gated || scheduler != "default-scheduler",
+        held: !named && (gated || scheduler != "default-scheduler"),
     }
 }
+
+#[cfg(test)]
+#[path = "flatten_tests.rs"]
+mod tests;
