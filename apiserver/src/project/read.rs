@@ -298,6 +298,7 @@ impl Core {
             object["spec"]["nodeName"] = host.name.clone().into();
         }
         let mut status = pod::status(&template, document.uid, at, host.as_ref());
+        observe(&mut status, generation_of(&document.body));
         // What a client wrote into the status by hand and records know nothing of stays visible.
         if let (Some(stored), Some(live)) = (object.get("status").and_then(Value::as_object), status.as_object_mut()) {
             for (key, value) in stored {
@@ -337,6 +338,17 @@ impl Core {
             ids::ENDPOINTS => endpoints::endpoints(self, &subject).into(),
             _ => endpoints::slice(self, &subject, n).into(),
         }
+    }
+}
+
+/// A status made for the first generation is said of this one: `kubectl wait` takes no condition of an older.
+fn observe(status: &mut Value, generation: i64) {
+    if generation <= 1 {
+        return;
+    }
+    status["observedGeneration"] = generation.into();
+    for condition in status["conditions"].as_array_mut().into_iter().flatten() {
+        condition["observedGeneration"] = generation.into();
     }
 }
 
