@@ -146,8 +146,8 @@ impl Core {
         self.live
     }
 
-    /// The journal of a resource.
-    pub fn journal(&mut self, resource: ResourceId) -> &mut Journal<Change, Forms> {
+    /// The journal of a resource. Only `push` may write to it: that is what wakes watchers.
+    fn journal(&mut self, resource: ResourceId) -> &mut Journal<Change, Forms> {
         let floor = self.first_version;
         self.journals.entry(resource).or_insert_with(|| Journal::new(floor, JOURNAL_ENTRIES_MAX))
     }

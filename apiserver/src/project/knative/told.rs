@@ -9,7 +9,7 @@ use super::story;
 use crate::project::name::digest;
 use crate::registry::ids;
 use crate::store::body::unpack;
-use crate::store::{Change, Core, View};
+use crate::store::{Core, View};
 use serde_json::Value;
 use skiff_engine::record::{Document, ResourceId};
 use skiff_engine::wire::ContainerState;
@@ -61,7 +61,7 @@ pub fn after_turn(core: &mut Core, outcome: &Outcome, now_s: u32) {
                 Stage::Settled => View::Document(document.clone()),
                 stage => View::Staged(document.clone(), *stage),
             });
-            core.journal(resource).push(version, Change { key: key.clone(), before, after });
+            core.push(resource, version, &key, before, after);
         }
     }
 }
