@@ -5,6 +5,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod cel;
 pub mod check;
 pub mod facts;
 pub mod gvk;

@@ -11,6 +11,7 @@ use crate::verbs::ask::Ask;
 use crate::verbs::delete::mark;
 use crate::verbs::dependents::dependents;
 use crate::verbs::house::House;
+use crate::verbs::passes;
 use crate::verbs::reply::Shown;
 use crate::verbs::update::Live;
 use crate::verbs::write::{self, put};
@@ -51,18 +52,10 @@ pub(crate) async fn delete(
 
 /// Removes a definition's objects, and then it, in the background.
 pub fn begin(house: &Arc<House>, name: &str) {
-    let (house, name) = (house.clone(), name.to_owned());
-    tokio::spawn(async move {
-        loop {
-            match pass(&house, &name).await {
-                Ok(true) => return,
-                Ok(false) => tokio::time::sleep(PAUSE).await,
-                Err(refusal) => {
-                    tracing::warn!(definition = name, message = %refusal.message, "removing a definition");
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                }
-            }
-        }
+    let (house, key) = (house.clone(), name.to_owned());
+    passes::begin("removing a definition", name, PAUSE, move || {
+        let (house, key) = (house.clone(), key.clone());
+        async move { pass(&house, &key).await }
     });
 }
 

@@ -15,6 +15,7 @@ pub mod knative;
 pub mod list;
 pub mod listing;
 pub mod namespace;
+pub mod passes;
 pub mod patch;
 pub mod pods;
 pub mod propagation;

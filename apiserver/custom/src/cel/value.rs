@@ -5,33 +5,9 @@ use base64::Engine as _;
 use kube_cel::cel::Value as Cel;
 use kube_cel::cel::objects::{Key, Map};
 use serde_json::Value;
+use skiff_schema::cel::RESERVED;
 use std::collections::HashMap;
 use std::sync::Arc;
-
-/// Words of the language, which no field may be called by.
-const RESERVED: &[&str] = &[
-    "true",
-    "false",
-    "null",
-    "in",
-    "as",
-    "break",
-    "const",
-    "continue",
-    "else",
-    "for",
-    "function",
-    "if",
-    "import",
-    "let",
-    "loop",
-    "package",
-    "namespace",
-    "return",
-    "var",
-    "void",
-    "while",
-];
 
 /// The name of a field in rules; `None` if rules cannot name it.
 pub(super) fn escaped(name: &str) -> Option<String> {

@@ -10,6 +10,7 @@ use crate::field::FieldError;
 use crate::strategy::{Strategy, keep_status, reset_status};
 use crate::workload::syntax;
 use serde_json::{Value, json};
+use skiff_schema::cel::RESERVED;
 
 pub(super) const VALIDATING: Strategy = Strategy {
     default: |object| {
@@ -114,31 +115,6 @@ fn is_identifier(name: &str) -> bool {
     let legal = |(i, b): (usize, u8)| b == b'_' || b.is_ascii_alphabetic() || (i > 0 && b.is_ascii_digit());
     !RESERVED.contains(&name) && name.bytes().enumerate().all(legal)
 }
-
-/// Words of CEL.
-const RESERVED: &[&str] = &[
-    "true",
-    "false",
-    "null",
-    "in",
-    "as",
-    "break",
-    "const",
-    "continue",
-    "else",
-    "for",
-    "function",
-    "if",
-    "import",
-    "let",
-    "loop",
-    "package",
-    "namespace",
-    "return",
-    "var",
-    "void",
-    "while",
-];
 
 /// A mutating policy's rules name only what it can change.
 fn validate_operations(out: &mut Faults, constraints: &At) {

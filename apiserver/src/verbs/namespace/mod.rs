@@ -7,6 +7,7 @@ mod remaining;
 
 use super::ask::Ask;
 use super::house::House;
+use super::passes;
 use super::reply::Shown;
 use super::update::Live;
 use super::write;
@@ -48,18 +49,10 @@ pub async fn delete(house: &Arc<House>, ask: &Ask, found: &Live, stored: u64, dr
 
 /// Empties a namespace in the background.
 pub fn begin_emptying(house: &Arc<House>, namespace: &str) {
-    let (house, namespace) = (house.clone(), namespace.to_owned());
-    tokio::spawn(async move {
-        loop {
-            match pass(&house, &namespace).await {
-                Ok(true) => return,
-                Ok(false) => tokio::time::sleep(PAUSE).await,
-                Err(refusal) => {
-                    tracing::warn!(%namespace, message = %refusal.message, "emptying a namespace");
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                }
-            }
-        }
+    let (house, key) = (house.clone(), namespace.to_owned());
+    passes::begin("emptying a namespace", namespace, PAUSE, move || {
+        let (house, key) = (house.clone(), key.clone());
+        async move { pass(&house, &key).await }
     });
 }
 
