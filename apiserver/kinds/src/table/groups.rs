@@ -85,7 +85,7 @@ pub(super) fn infrastructure() -> Vec<Resource> {
             .categories(&["api-extensions"])
             .status()
             .hash("M5uH+AlWATY="),
-        row("apiregistration.k8s.io", "v1", "APIService", "apiservices").cluster().categories(&["api-extensions"]).status().hash("InPBPD7+PqM="),
+        row("apiregistration.k8s.io", "v1", "APIService", "apiservices").cluster().categories(&["api-extensions"]).status().idle().hash("InPBPD7+PqM="),
         row("coordination.k8s.io", "v1", "Lease", "leases").stored(Storage::Ephemeral).hash("gqkMMb/YqFM="),
         row("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices").stored(Storage::Synthesised).hash("qgS0xkrxYAI="),
         row("events.k8s.io", "v1", "Event", "events")

@@ -25,7 +25,7 @@ const DEVICES: &str = "dynamic resource allocation needs a scheduler and drivers
 const OPTIONAL: &str = "off by default upstream (alpha or beta) and used by no client we serve";
 const MEMBERS: &str = "internal to a fleet of kube-apiservers; Skiff's members agree through raft";
 const EVENTING: &str = "Knative Eventing is another product; kn says so when it meets the 404";
-const ADAPTER: &str = "served by a metrics adapter, which the aggregation layer reaches if it is installed";
+const ADAPTER: &str = "a metrics adapter serves it, and there is no aggregation layer here that would reach one";
 
 /// Every resource of upstream's default and optional API, and of Knative's clients, that is not served.
 pub const REFUSED: &[Refused] = &[
